@@ -1,0 +1,84 @@
+# Everything runs from this folder with the virtual environment .venv, which the first command makes.
+# Needs make, git and one Python from 3.11 to 3.13; works with the make 3.81 and the sh of macOS.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.9
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+export MLFLOW_DISABLE_TELEMETRY := true
+export PYTHONUNBUFFERED := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test ui bench notebook setup lock sample clean broken-environment
+
+help: ## show this list
+	@echo "make <target>:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@echo "Variables: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
+
+run: $(READY) ## materialize every asset from data/inbox (empty: from the sample panel), then sum up
+	@$(PY) -m browse_assets.run
+
+ui: $(READY) ## Dagster UI and MLflow UI together; Ctrl-C ends both
+	@$(PY) -m browse_assets.ui
+
+test: $(READY) ## linting, type checks and the tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+bench: $(READY) ## benchmarks, as ratios measured side by side
+	@$(PY) -m browse_assets_tests.bench
+
+notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
+	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
+	  echo "There is no notebook yet: it comes with a later version. make ui shows the same tables."; exit 1; fi
+	@$(PY) -m jupyterlab notebooks/data_ml_pipeline.ipynb
+
+sample: $(READY) ## write the synthetic sample panel again (data/sample)
+	@$(PY) -m browse_assets.sample_panel
+
+setup: $(READY) ## make .venv from the locked versions (the other targets do it on first use)
+
+lock: $(READY) ## resolve pyproject.toml again, keeping versions that still fit: requirements*.lock
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-strip-extras --no-annotate --no-header --quiet --extra dev pyproject.toml -o requirements.lock
+	@echo "uv==$(UV_VERSION)" | $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet - -o requirements-uv.lock
+	@echo "Written: requirements.lock, requirements-uv.lock. The next command brings .venv up to date."
+
+clean: ## remove .venv and caches; never data, models or keys
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find browse_assets browse_assets_tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment whose Python has gone away (an upgrade, another machine) is made again.
+ifeq ($(shell $(PY) -c 'print("works")' 2>/dev/null),)
+$(READY): broken-environment
+endif
+broken-environment:
+
+# .ready is written last: a set-up that was interrupted is taken up again by the next command.
+$(READY): requirements.lock requirements-uv.lock
+	@if $(PY) -c 'pass' 2>/dev/null; then echo "Bringing .venv up to date with requirements.lock ..."; else \
+	  echo "Setting up (first use, about a minute) ..."; found=; \
+	  for candidate in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do \
+	    if "$$candidate" -c 'import sys, ensurepip, sqlite3, ssl; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	      2>/dev/null; then found="$$candidate"; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "No usable Python found (tried: $${PYTHON:-python3.13, python3.12, python3.11, python3})."; \
+	    echo "Needed: 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: apt install python3-venv)."; \
+	    echo "If it lies elsewhere: make setup PYTHON=/path/to/python3.12"; exit 1; fi; \
+	  "$$found" -m venv --clear $(VENV); fi
+	@$(PY) -m pip install -qq --require-hashes --only-binary :all: -r requirements-uv.lock \
+	  && $(PY) -m uv pip sync --quiet --require-hashes --python $(PY) requirements.lock \
+	  || { echo "uv could not do it (see above); taking pip, which needs a little longer ..."; \
+	       $(PY) -m pip install -qq --require-hashes -r requirements.lock; }
+	@$(PY) -c 'import mlflow; assert mlflow.__file__' 2>/dev/null || { \
+	  echo "mlflow is not installed: Python finds only the folder mlflow/. Try: make clean setup"; exit 1; }
+	@touch $(READY)
+	@echo "Set up: $$($(PY) --version), $(VENV)."

@@ -1,0 +1,1 @@
+"""Pure logic: frames in, frames and numbers out; no Dagster, MLflow, database or clock."""

@@ -1,0 +1,279 @@
+"""Pictures of results, for Dagster's pages, MLflow's artifacts and the report.
+
+Here: one function per picture, from arrays or counts to a matplotlib Figure. Not here: any
+computation that a table should hold, and anything that tells who a person is: no function takes a
+person's key. Figures are made without pyplot: no global state, no display, nothing to close.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+# matplotlib costs about 1 s to import: only where a picture is drawn.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito (2008), "Color universal design": told apart with any colour vision.
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+GREY = "#8C8C8C"
+WIDTH_PX, HEIGHT_PX, DPI = 900, 500, 100
+CALIBRATION_BINS = 10
+MOST_BARS = 15
+LONGEST_LABEL = 32
+
+Probabilities = Mapping[str, npt.ArrayLike]
+
+
+def roc_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure":
+    """ROC curves of models on the same people.
+
+    Args:
+        outcome: 1 or 0 for each person, both present.
+        probabilities: of outcome 1 by model, in the order of `outcome`; at most 8 models.
+    """
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    figure, axes = _new("ROC curve", "false positive rate", "true positive rate")
+    for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
+        false_rate, true_rate, _ = roc_curve(outcome, p)
+        label = f"{model} (AUC {roc_auc_score(outcome, p):.2f})"
+        axes.plot(false_rate, true_rate, color=colour, label=label)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="chance")
+    _legend(axes)
+    return figure
+
+
+def precision_recall_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure":
+    """Precision over recall of models on the same people; arguments as in `roc_figure`."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    figure, axes = _new("Precision and recall", "recall", "precision")
+    for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
+        precision, recall, _ = precision_recall_curve(outcome, p)
+        label = f"{model} (AP {average_precision_score(outcome, p):.2f})"
+        axes.step(recall, precision, where="post", color=colour, label=label)
+    base = float(np.mean(np.asarray(outcome, dtype=float)))
+    axes.axhline(base, color=GREY, linestyle="--", label=f"base rate {base:.2f}")
+    axes.set_ylim(0, 1.05)
+    _legend(axes)
+    return figure
+
+
+def calibration_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure":
+    """Reliability: observed rate over mean prediction in ten bins of equal mass, per model.
+
+    Arguments as in `roc_figure`. Points on the diagonal are honest probabilities.
+    """
+    from sklearn.calibration import calibration_curve
+
+    figure, axes = _new("Reliability", "predicted probability", "observed rate")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfectly calibrated")
+    for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
+        observed, predicted = calibration_curve(outcome, p, n_bins=CALIBRATION_BINS, strategy="quantile")
+        axes.plot(predicted, observed, color=colour, marker="o", markersize=4, label=model)
+    _legend(axes)
+    return figure
+
+
+def lift_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure":
+    """Lift over the share of people contacted, highest scores first; arguments as in `roc_figure`.
+
+    Ties count in part, so a constant has lift 1 everywhere.
+    """
+    y = np.asarray(outcome, dtype=float)
+    figure, axes = _new("Lift", "share of people, highest scores first", "lift")
+    for colour, (model, values) in zip(PALETTE, probabilities.items(), strict=False):
+        share, lift = lift_curve(y, np.asarray(values, dtype=float))
+        axes.plot(share, lift, color=colour, label=model)
+    axes.axhline(1, color=GREY, linestyle="--", label="chance")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom=0)
+    _legend(axes)
+    return figure
+
+
+def lift_curve(
+    outcome: npt.NDArray[np.float64], probability: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Share of people (1/n .. 1, highest scores first) and lift among them, ties in part."""
+    n = len(outcome)
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
+    found = np.concatenate([[0.0], np.cumsum(outcome[order])[ends]])
+    people = np.arange(1, n + 1)
+    caught = np.interp(people, np.concatenate([[0], ends + 1]), found)
+    return people / n, caught / people / outcome.mean()
+
+
+def confusion_figure(
+    outcome: npt.ArrayLike, called: npt.ArrayLike, *, labels: tuple[str, str] = ("stays", "leaves")
+) -> "Figure":
+    """Counts of people by outcome and call.
+
+    Args:
+        outcome: 1 or 0 for each person.
+        called: what was predicted, 1 or 0, in the same order.
+        labels: names of 0 and 1.
+    """
+    y, c = np.asarray(outcome, dtype=int), np.asarray(called, dtype=int)
+    counts = np.bincount(2 * y + c, minlength=4).reshape(2, 2)
+    figure, axes = _new("Confusion matrix", "predicted", "observed")
+    axes.imshow(counts, cmap="Blues", vmin=0)
+    for row in range(2):
+        for column in range(2):
+            dark = counts[row, column] > counts.max() / 2
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]:,}",
+                ha="center",
+                va="center",
+                fontsize=16,
+                color="white" if dark else "black",
+            )
+    axes.set_xticks([0, 1], labels)
+    axes.set_yticks([0, 1], labels)
+    axes.grid(False)
+    return figure
+
+
+def importance_figure(
+    features: Sequence[str],
+    importances: Sequence[float],
+    deviations: Sequence[float] | None = None,
+    *,
+    title: str = "What the model uses",
+) -> "Figure":
+    """The 15 features whose permutation adds most to the log loss, the most important on top."""
+    order = np.argsort(-np.asarray(importances, dtype=float), kind="stable")[:MOST_BARS]
+    figure, axes = _new(title, "log loss added by permuting the feature", "")
+    spread = None if deviations is None else [deviations[i] for i in order]
+    axes.barh(
+        [_short(features[i]) for i in order],
+        [importances[i] for i in order],
+        xerr=spread,
+        color=PALETTE[0],
+        ecolor=GREY,
+    )
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    return figure
+
+
+def segment_figure(
+    x: npt.ArrayLike, y: npt.ArrayLike, segments: Sequence[str], *, title: str = "Interest segments"
+) -> "Figure":
+    """Map of people, one point each, by segment; larger segments are listed first.
+
+    Args:
+        x: first coordinate of each person; a person without coordinates (NaN) is left out.
+        y: second coordinate.
+        segments: name of each person's segment, at most 8 different.
+        title: above the map.
+    """
+    figure, axes = _new(title, "first component", "second component")
+    xs, ys, names = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.asarray(segments)
+    placed = np.isfinite(xs) & np.isfinite(ys)
+    found, sizes = np.unique(names[placed], return_counts=True)
+    for colour, i in zip(PALETTE, np.argsort(-sizes, kind="stable"), strict=False):
+        inside = placed & (names == found[i])
+        label = f"{_short(str(found[i]))} ({sizes[i]:,})"
+        axes.scatter(xs[inside], ys[inside], s=18, alpha=0.7, color=colour, label=label)
+    if len(found):
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return figure
+
+
+def bar_figure(
+    labels: Sequence[str],
+    values: Sequence[float],
+    *,
+    title: str,
+    value_label: str = "",
+    horizontal: bool = True,
+) -> "Figure":
+    """Bars in the order given: top topics, personal data by kind, events per day, a funnel.
+
+    Args:
+        labels: one per bar; long ones are cut to 32 characters.
+        values: length of each bar.
+        title: above the bars.
+        value_label: what a bar's length means, with its unit.
+        horizontal: names beside the bars, values written on them; else columns, of which at most
+            about a dozen are labelled (days).
+    """
+    if len(labels) != len(values):
+        raise ValueError("as many labels as values are needed")
+    figure, axes = _new(title, value_label if horizontal else "", "" if horizontal else value_label)
+    places, texts = np.arange(len(labels)), [_short(str(label)) for label in labels]
+    if horizontal:
+        bars = axes.barh(places, values, color=PALETTE[0])
+        axes.bar_label(bars, [_amount(value) for value in values], padding=3, fontsize=9)
+        axes.set_yticks(places, texts)
+        axes.invert_yaxis()
+        axes.margins(x=0.12)
+        axes.grid(False, axis="y")
+    else:
+        axes.bar(places, values, color=PALETTE[0])
+        step = max(1, -(-len(labels) // 12))
+        axes.set_xticks(places[::step], texts[::step], rotation=30, ha="right")
+        axes.grid(False, axis="x")
+    return figure
+
+
+def png_base64(figure: "Figure") -> str:
+    """The figure as PNG of 900 x 500 px in base64; the same figure gives the same text."""
+    buffer = io.BytesIO()
+    # Without the library's name and version in it, the bytes depend on the picture alone.
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _new(title: str, x_label: str, y_label: str) -> "tuple[Figure, Axes]":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(_plain(title), fontsize=14, loc="left")
+    axes.set_xlabel(_plain(x_label), fontsize=11)
+    axes.set_ylabel(_plain(y_label), fontsize=11)
+    axes.grid(True, color="#E0E0E0", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _legend(axes: "Axes") -> None:
+    axes.legend(loc="best", fontsize=10, framealpha=0.9)
+
+
+def _plain(text: str) -> str:
+    """A dollar sign as itself: matplotlib takes two of them for a formula, and fails on a bad one."""
+    return text.replace("$", r"\$")
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.3g}"
+
+
+def _short(label: str) -> str:
+    one_line = " ".join(label.split())
+    if len(one_line) > LONGEST_LABEL:
+        one_line = one_line[: LONGEST_LABEL - 3].rstrip() + "..."
+    return _plain(one_line)

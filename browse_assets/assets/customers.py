@@ -1,0 +1,131 @@
+"""Assets of customer tables: into the vault, and what of them may leave it.
+
+What belongs here: raw_customers and customer_features. What does not: reading their files
+(`readers/customers.py`), which attributes are safe (`sql/customer_features.sql`).
+"""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from browse_assets.assets.events import raw_events, scrubbed_events
+from browse_assets.assets.evidence import refresh_as_of
+from browse_assets.assets.reporting import table_result
+from browse_assets.readers.customers import CUSTOMER_TABLES, customer_rows
+from browse_assets.readers.errors import UnreadableFile
+from browse_assets.resources import Databases, insert_rows, load_keys, transaction, withheld_values
+from browse_assets.settings import SAMPLE_DIR, Settings
+from browse_assets.sql import read_sql
+from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
+
+
+@dg.asset(group_name="customers", deps=[raw_events])
+def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
+    """One row per row of a customer table: personal, encrypted, never shown.
+
+    Reads `customers/{customers,transactions,service_interactions,churn_labels}.{csv,parquet}`; each is
+    optional. A table is replaced when its file changes, and kept when its file cannot be read.
+    """
+    settings = databases.settings
+    failed: dict[str, str] = {}
+    with databases.open(vault="write") as con:
+        stored = dict(con.execute("SELECT DISTINCT source_table, file_id FROM vault.raw_customers").fetchall())
+        files = _customer_files(con, settings)
+        for name in CUSTOMER_TABLES:
+            path = files.get(name)
+            if path is None:
+                con.execute("DELETE FROM vault.raw_customers WHERE source_table = ?", [name])
+                continue
+            file_id = hashlib.sha256(path.read_bytes()).hexdigest()
+            if stored.get(name) == file_id:
+                continue
+            try:
+                _replace_customer_table(con, name, path, file_id)
+            except UnreadableFile as error:
+                failed[name] = error.message
+                context.log.warning(f"customers/{name}: {error.code}: {error.message}")
+        counts = dict(con.execute("SELECT source_table, count(*) FROM vault.raw_customers GROUP BY ALL").fetchall())
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": sum(counts.values()), **counts, "tables failed": len(failed)}
+    )
+
+
+def _customer_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Path]:
+    """Customer tables by name: the user's own, or the sample's while only the sample is loaded."""
+    origins = {row[0] for row in con.execute("SELECT DISTINCT origin FROM vault.raw_files").fetchall()}
+    folder = SAMPLE_DIR / "customers" if origins == {"sample"} else settings.customers
+    return {
+        name: path
+        for name in CUSTOMER_TABLES
+        for path in (folder / f"{name}.parquet", folder / f"{name}.csv")
+        if path.is_file()
+    }
+
+
+def _replace_customer_table(con: duckdb.DuckDBPyConnection, name: str, path: Path, file_id: str) -> None:
+    rows = customer_rows(con, path)
+    try:
+        rows.create("staged_customers")
+    except duckdb.Error:
+        problem = UnreadableFile("malformed", "a row cannot be parsed; export the table again")
+    else:
+        with transaction(con), withheld_values("Writing customer rows"):
+            con.execute("DELETE FROM vault.raw_customers WHERE source_table = ?", [name])
+            insert_rows(
+                con,
+                RAW_CUSTOMERS,
+                "SELECT *, $name AS source_table, $file_id AS file_id FROM staged_customers ORDER BY row_number",
+                {"name": name, "file_id": file_id},
+            )
+        con.execute("DROP TABLE staged_customers")
+        return
+    raise problem
+
+
+@dg.asset(group_name="customers", deps=[raw_customers, scrubbed_events])
+def customer_features(databases: Databases) -> dg.MaterializeResult:
+    """One row per person of the customer tables.
+
+    Declared attributes are kept only where they cannot single anybody out: at most 20 values, each
+    shared by at least five people. Names, addresses and free text never leave the vault.
+    """
+    settings = databases.settings
+    keys = load_keys(settings)
+    with databases.open(vault="read", warehouse="write") as con:
+        tables = con.execute("SELECT DISTINCT source_table, file_id FROM vault.raw_customers ORDER BY ALL").fetchall()
+
+        def compute(as_of: datetime) -> dict[str, str]:
+            import pandas as pd
+
+            people = con.execute(
+                "SELECT DISTINCT user_id FROM vault.raw_customers WHERE user_id IS NOT NULL ORDER BY 1"
+            ).fetchall()
+            mapped = pd.DataFrame(
+                [(user_id, str(keys.user_key(user_id))) for (user_id,) in people],
+                columns=["user_id", "user_key"],
+                dtype="str",
+            )
+            con.register("mapped", mapped)
+            con.execute(read_sql("macros"))
+            with withheld_values("Counting customer rows"):
+                con.execute("CREATE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
+                con.execute("CREATE TEMP TABLE features AS " + read_sql("customer_features"), {"as_of": as_of})
+            return {"customer_features": "SELECT * FROM features ORDER BY user_key"}
+
+        refresh_as_of(
+            con,
+            settings,
+            (CUSTOMER_FEATURES,),
+            compute,
+            upstream="scrubbed_events",
+            depends_on=tuple(tables),
+        )
+        return table_result(
+            con,
+            CUSTOMER_FEATURES,
+            preview_select="SELECT user_key, transactions, transaction_amount, service_interactions "
+            "FROM customer_features ORDER BY user_key LIMIT 5",
+        )

@@ -1,0 +1,311 @@
+"""Assets from the inbox to the daily rollups.
+
+What belongs here: raw_events, what it says about files, scrubbed_events, and the two rollups that
+everything else is made from. What does not: what the rollups mean (`interests.py`, `churn.py`).
+"""
+
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from browse_assets.assets.loading import load_inbox
+from browse_assets.assets.reporting import bar_plot, plot, table_result
+from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
+from browse_assets.resources import (
+    Databases,
+    Keys,
+    empty_scratch,
+    insert_rows,
+    load_keys,
+    load_reference,
+    replace_table,
+    transaction,
+    withheld_values,
+)
+from browse_assets.sql import read_sql
+from browse_assets.tables import (
+    DOMAIN_FEATURES,
+    INPUT_FILES,
+    PII_REMOVED,
+    REJECTED_EVENTS,
+    SCRUBBED_EVENTS,
+    USER_DAYS,
+    Table,
+)
+
+# Since when a person's sessions are cut anew: the start of the last session that began before their
+# first new event, if it still reaches it. A session lasts at most 24 h and takes up events 1,800 s after
+# its last, so none that began earlier than both together can.
+SESSION_STARTS = """
+    WITH news AS (SELECT user_key, min(event_time) AS first_new FROM fresh GROUP BY ALL),
+    starts AS (
+        SELECT user_key, session_id, min(event_time) AS start_time
+        FROM scrubbed_events SEMI JOIN news USING (user_key)
+        WHERE $since > 0 AND event_time >= (
+            SELECT min(first_new) FROM news) - INTERVAL 48 HOUR - INTERVAL 1800 SECOND
+        GROUP BY ALL
+    )
+    SELECT news.user_key, coalesce(max(starts.start_time), any_value(news.first_new)) AS since
+    FROM news LEFT JOIN starts ON starts.user_key = news.user_key AND starts.start_time <= news.first_new
+    GROUP BY news.user_key
+"""
+
+# The new events, and the stored ones of the same people since then.
+UNSESSIONED = """
+    SELECT *, NULL::UUID AS old_session_id, NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method
+    FROM fresh
+    UNION ALL BY NAME
+    SELECT events.* EXCLUDE (session_id, dwell_seconds, dwell_method),
+        CASE WHEN dwell_method <> 'gap' THEN dwell_seconds END AS given_seconds,
+        CASE WHEN dwell_method <> 'gap' THEN dwell_method END AS given_kind,
+        session_id AS old_session_id, dwell_seconds AS old_seconds, dwell_method AS old_method
+    FROM scrubbed_events AS events
+    JOIN session_starts ON session_starts.user_key = events.user_key AND events.event_time >= session_starts.since
+    ANTI JOIN fresh ON fresh.event_id = events.event_id
+    WHERE $since > 0
+"""
+
+
+@dg.asset(group_name="events")
+def raw_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
+    """One row per page view, as it came in: personal, encrypted, never shown.
+
+    Reads what is new in `inbox/` (panel CSV, JSON lines and Parquet, Chrome, Firefox and Safari
+    histories, Google Takeout) into the vault; with an inbox that never held anything, the bundled
+    synthetic sample panel. A file is known by its content and read once. Caveat: two page views of one
+    person at the same microsecond on the same URL are one.
+    """
+    settings = databases.settings
+    keys = load_keys(settings)
+    with databases.open(vault="write") as con:
+        empty_scratch(settings)
+        report = load_inbox(con, settings, keys, context.log.info)
+        rows = con.execute("SELECT count(*) FROM vault.raw_events").fetchone()
+    assert rows is not None
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": int(rows[0]),
+            "origin": report.origin,
+            "files seen": report.files_seen,
+            "files read": report.files_read,
+            "files failed": report.files_failed,
+        }
+    )
+
+
+@dg.asset(group_name="events", deps=[raw_events])
+def input_files(databases: Databases) -> dg.MaterializeResult:
+    """One row per input file ever seen, with what became of its rows.
+
+    rows_read = accepted + folded + duplicates + rejected for each file that could be read; a blocking
+    check says so. Paths stay in the vault, since a file's name can name a person.
+    """
+    columns = ", ".join(INPUT_FILES.column_names)
+    with databases.open(vault="read", warehouse="write") as con:
+        with transaction(con), withheld_values("Copying the list of files"):
+            replace_table(con, INPUT_FILES, f"SELECT {columns} FROM vault.raw_files ORDER BY load_id, file_id")
+        return table_result(
+            con,
+            INPUT_FILES,
+            preview_select="SELECT left(file_id, 12) AS file, format, status, rows_read, accepted, "
+            "duplicates, rejected, reason FROM input_files",
+            extra=_sums(con, "input_files", ("rows_read", "accepted", "folded", "duplicates", "rejected")),
+        )
+
+
+@dg.asset(group_name="events", deps=[raw_events])
+def rejected_events(databases: Databases) -> dg.MaterializeResult:
+    """One row per rejected row, with the reason; the row itself stays in the vault."""
+    columns = ", ".join(REJECTED_EVENTS.column_names)
+    with databases.open(vault="read", warehouse="write") as con:
+        with transaction(con), withheld_values("Copying the list of rejected rows"):
+            replace_table(
+                con, REJECTED_EVENTS, f"SELECT {columns} FROM vault.raw_rejected ORDER BY file_id, row_number"
+            )
+        return table_result(
+            con,
+            REJECTED_EVENTS,
+            preview_select="SELECT reason, count(*) AS rows FROM rejected_events GROUP BY ALL ORDER BY 2 DESC, 1",
+        )
+
+
+@dg.asset(group_name="events", deps=[raw_events, input_files])
+def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
+    """One row per page view, without personal data.
+
+    People are pseudonyms, addresses are gone, URLs keep scheme, host and scrubbed path, texts have
+    typed placeholders such as {email}; sessions and dwell by the definitions of the README. Caveat:
+    names of people in free text are not recognised by this version.
+    """
+    settings = databases.settings
+    keys = load_keys(settings)
+    with databases.open(vault="read", warehouse="write") as con:
+        stored = read_state(con, "scrubbed_events")
+        target = _vault_state(con)
+        if target == stored:
+            context.log.info("Nothing new in the vault: no row is changed.")
+        else:
+            since = stored.load_id if stored.fingerprint == target.fingerprint else 0
+            with withheld_values("Scrubbing"):
+                _scrub(con, keys, since, target)
+        per_day = con.execute(
+            "SELECT event_time::DATE AS day, count(*) FROM scrubbed_events GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        return table_result(
+            con,
+            SCRUBBED_EVENTS,
+            preview_select="SELECT event_time, url, title, search_terms, transition, dwell_seconds "
+            "FROM scrubbed_events ORDER BY event_time DESC, event_id LIMIT 5",
+            extra={"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {},
+        )
+
+
+def _vault_state(con: duckdb.DuckDBPyConnection) -> State:
+    """Newest load of the vault; its oldest load is in the fingerprint, as it changes when files leave."""
+    row = con.execute("SELECT coalesce(max(load_id), 0), min(load_id) FROM vault.raw_files").fetchone()
+    assert row is not None
+    return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1]))
+
+
+def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State) -> None:
+    con.execute(read_sql("macros"))
+    _map_people_and_hosts(con, keys, since)
+    con.execute("CREATE TEMP TABLE fresh AS " + read_sql("scrubbed_events"), {"since": since})
+    con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
+    con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED, {"since": since})
+    con.execute("CREATE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": target.load_id})
+    with transaction(con):
+        if since == 0:
+            con.execute("DELETE FROM scrubbed_events")
+        else:
+            con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
+        insert_rows(con, SCRUBBED_EVENTS, "SELECT * FROM sessioned ORDER BY event_time, event_id")
+        write_state(con, "scrubbed_events", target)
+
+
+def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys, since: int) -> None:
+    """One Python call per distinct person and host of the new events, none per event."""
+    import pandas as pd  # 1.4 s: only where there is something to scrub
+
+    from browse_assets.analysis.hosts import describe_hosts
+
+    people = con.execute("SELECT DISTINCT user_id FROM vault.raw_events WHERE load_id > ?", [since]).fetchall()
+    mapped = pd.DataFrame(
+        [(user_id, str(keys.user_key(user_id))) for (user_id,) in sorted(people)],
+        columns=["user_id", "user_key"],
+        dtype="str",
+    )
+    hosts = con.execute(
+        "SELECT raw_host FROM vault.raw_events WHERE load_id > $since "
+        "UNION SELECT url_host(referrer) FROM vault.raw_events WHERE load_id > $since AND referrer IS NOT NULL",
+        {"since": since},
+    ).fetchall()
+    described = describe_hosts([host for (host,) in hosts if host])
+    con.register("mapped", mapped)
+    con.register("described", described)
+    con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
+    con.execute("CREATE OR REPLACE TEMP TABLE hosts AS SELECT raw_host, host, domain FROM described")
+    load_reference(con, ["neutral_domains"])
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE search_engines AS SELECT domain, term_parameter "
+        "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
+    )
+
+
+@dg.asset(group_name="events", deps=[scrubbed_events])
+def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
+    """One row per file, column and kind of personal data that was removed or replaced.
+
+    Counts values, not rows: two e-mails in one title are two. Query strings and fragments go whole and
+    count as one value each.
+    """
+    with databases.open(vault="read", warehouse="write") as con:
+        source, stored = require_state(con, "scrubbed_events"), read_state(con, "pii_removed")
+        if source == stored:
+            context.log.info("Nothing new: no row is changed.")
+        else:
+            since = stored.load_id if stored.fingerprint == source.fingerprint else 0
+            con.execute(
+                "CREATE TEMP TABLE touched_files AS SELECT DISTINCT file_id FROM scrubbed_events WHERE load_id > ?",
+                [since],
+            )
+            with transaction(con), withheld_values("Counting what was removed"):
+                scope = " WHERE file_id IN (SELECT file_id FROM touched_files)" if since else ""
+                con.execute("DELETE FROM pii_removed" + scope)
+                insert_rows(con, PII_REMOVED, read_sql("pii_removed"))
+                write_state(con, "pii_removed", source)
+        by_kind = con.execute(
+            "SELECT kind, sum(values_removed) FROM pii_removed GROUP BY ALL ORDER BY 2 DESC, 1"
+        ).fetchall()
+        return table_result(
+            con,
+            PII_REMOVED,
+            preview_select="SELECT column_name, kind, sum(values_removed) AS values_removed "
+            "FROM pii_removed GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT 5",
+            extra=bar_plot("personal data removed by kind", by_kind),
+        )
+
+
+@dg.asset(group_name="events", deps=[scrubbed_events])
+def domain_features(databases: Databases) -> dg.MaterializeResult:
+    """One row per person, domain and day (UTC).
+
+    Only the days of people with new events are made anew. Caveat: a topic is known for the domains of
+    `data/reference/domains.csv` alone; elsewhere topic_id is NULL, never a guess.
+    """
+    with databases.open(warehouse="write") as con:
+        load_reference(con, ["domains"])
+        _roll_up(con, DOMAIN_FEATURES)
+        top = con.execute(
+            "SELECT domain, sum(page_views) FROM domain_features GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
+        ).fetchall()
+        return table_result(con, DOMAIN_FEATURES, extra=bar_plot("most visited domains", top))
+
+
+@dg.asset(group_name="events", deps=[scrubbed_events])
+def user_days(databases: Databases) -> dg.MaterializeResult:
+    """One row per person and day (UTC) with any event: the basis of churn."""
+    with databases.open(warehouse="write") as con:
+        _roll_up(con, USER_DAYS)
+        people = con.execute("SELECT count(DISTINCT user_key) FROM user_days").fetchone()
+        return table_result(con, USER_DAYS, extra={"people": int(people[0]) if people else 0})
+
+
+def _roll_up(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make the person-days anew that hold events of loads later than the table's."""
+    source, stored = require_state(con, "scrubbed_events"), read_state(con, table.name)
+    if source == stored:
+        return
+    is_increment = stored != EMPTY and stored.fingerprint == source.fingerprint
+    con.execute(
+        "CREATE TEMP TABLE changed_days AS "
+        "SELECT DISTINCT user_key, event_time::DATE AS day FROM scrubbed_events WHERE load_id > ?",
+        [stored.load_id if is_increment else 0],
+    )
+    with transaction(con):
+        if is_increment:
+            con.execute(
+                f"DELETE FROM {table.name} USING changed_days "
+                f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
+            )
+        else:
+            con.execute(f"DELETE FROM {table.name}")
+        insert_rows(con, table, read_sql(table.name))
+        write_state(con, table.name, source)
+
+
+def _sums(con: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...]) -> dict[str, int]:
+    totals = con.execute(
+        "SELECT " + ", ".join(f"coalesce(sum({column}), 0)" for column in columns) + f" FROM {table}"
+    ).fetchone()
+    assert totals is not None
+    return {column: int(total) for column, total in zip(columns, totals, strict=True)}
+
+
+def _day_figure(per_day: list[tuple[Any, ...]]) -> Any:
+    from browse_assets.analysis.figures import bar_figure
+
+    return bar_figure(
+        [str(day) for day, _ in per_day], [n for _, n in per_day], title="events per day", horizontal=False
+    )

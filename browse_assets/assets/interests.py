@@ -1,0 +1,134 @@
+"""Assets of interest: topics by person, and segments of people.
+
+What belongs here: interest_profile and interest_segments. What does not: the statistics of evidence
+(`analysis/interest.py`) and of clusters (`analysis/segments.py`).
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from browse_assets.assets.events import domain_features
+from browse_assets.assets.evidence import refresh_as_of, touches_of
+from browse_assets.assets.reporting import bar_plot, plot, table_result
+from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.training import log_segments, run_link
+from browse_assets.resources import (
+    Databases,
+    ExperimentTracker,
+    load_reference,
+    replace_table,
+    transaction,
+)
+from browse_assets.sql import read_sql
+from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
+
+
+@dg.asset(group_name="interests", deps=[domain_features])
+def interest_profile(databases: Databases) -> dg.MaterializeResult:
+    """One row per person and topic that the person touched.
+
+    Sessions on domains of a known topic, each weighing half after 14 days, against the panel's usual
+    rate. Caveat: it sees only domains that the project's list knows (about half of real visits), and
+    sensitive topics (health, religion, politics, ...) are left out.
+    """
+    with databases.open(warehouse="write") as con:
+        con.execute(read_sql("macros"))
+        load_reference(con, ["domains", "topics"])
+
+        def compute(as_of: datetime) -> dict[str, str]:
+            import pandas as pd
+
+            from browse_assets.analysis.interest import score_evidence
+
+            con.execute("CREATE TEMP TABLE topic_events AS " + read_sql("topic_events"), {"as_of": as_of})
+            touches, exposure = touches_of(con, "SELECT * FROM topic_events", as_of)
+            con.register("scored", score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)))
+            con.execute("CREATE TEMP TABLE scored_topics AS SELECT *, ?::TIMESTAMP AS as_of FROM scored", [as_of])
+            return {
+                "interest_profile": """
+                    SELECT scored.* REPLACE (user_key::UUID AS user_key), topics.topic_id, topics.topic,
+                        nullif(topics.parent_topic, '') AS parent_topic
+                    FROM scored_topics AS scored
+                    JOIN reference_topics AS topics ON topics.topic_id = scored.item
+                    ORDER BY user_key, rank
+                """
+            }
+
+        refresh_as_of(con, databases.settings, (INTEREST_PROFILE,), compute)
+        top = con.execute(
+            "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
+        ).fetchall()
+        return table_result(
+            con,
+            INTEREST_PROFILE,
+            preview_select="SELECT user_key, topic, sessions, lift, probability, is_interested "
+            "FROM interest_profile ORDER BY probability DESC, user_key, topic LIMIT 5",
+            extra={
+                **bar_plot("people interested by topic", top),
+                "interests": sum(count for _, count in top),
+            },
+        )
+
+
+@dg.asset(group_name="interests", deps=[interest_profile])
+def interest_segments(
+    context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
+) -> dg.MaterializeResult:
+    """One row per person with any topic: the group of people with the same topics.
+
+    k-means on square roots of first-tier topic shares; the number of groups by silhouette, their
+    stability by bootstrap, both logged to MLflow. No group is smaller than five people. Caveat: a
+    silhouette below 0.25 says that people shade into each other, and the run says so.
+    """
+    with databases.open(warehouse="write") as con:
+        source, stored = require_state(con, "interest_profile"), read_state(con, "interest_segments")
+        target = State(source.load_id, fingerprint("interest_segments", source.fingerprint))
+        as_of = read_as_of(con, databases.settings)
+        extra: dict[str, Any] = {}
+        if stored == target:
+            context.log.info("Nothing new: the segments stand as they are.")
+            extra |= run_link(stored.mlflow_run)
+        else:
+            from browse_assets.analysis.figures import segment_figure
+            from browse_assets.analysis.segments import segment_people
+
+            load_reference(con, ["topics"])
+            shares = (
+                con.execute(
+                    "SELECT user_key::VARCHAR AS user_key, topics.tier_1, sum(share) AS share "
+                    "FROM interest_profile JOIN reference_topics AS topics USING (topic_id) "
+                    "GROUP BY ALL ORDER BY ALL"
+                )
+                .df()
+                .pivot(index="user_key", columns="tier_1", values="share")
+                .fillna(0.0)
+            )
+            found = segment_people(shares)
+            frame = found.coordinates.assign(segment_id=found.labels)
+            frame["segment"] = frame["segment_id"].map(found.names)
+            con.register("segmented", frame.reset_index(names="user_key"))
+            run = log_segments(context, tracker, found, shares, as_of)
+            with transaction(con):
+                replace_table(
+                    con,
+                    INTEREST_SEGMENTS,
+                    "SELECT * REPLACE (user_key::UUID AS user_key), $as_of::TIMESTAMP AS as_of "
+                    "FROM segmented WHERE segment_id >= 0 ORDER BY user_key",
+                    {"as_of": as_of},
+                )
+                write_state(con, "interest_segments", replace(target, mlflow_run=run))
+            extra |= run_link(run)
+            extra["segment map"] = plot(
+                segment_figure(frame["x"], frame["y"], list(frame["segment"].fillna(""))),
+                "people by their topics",
+            )
+        return table_result(
+            con,
+            INTEREST_SEGMENTS,
+            preview_select="SELECT segment_id, segment, count(*) AS people FROM interest_segments "
+            "GROUP BY ALL ORDER BY 1",
+            extra=extra,
+        )

@@ -1,0 +1,281 @@
+"""From the inbox to the vault: which files are new, their rows, and what became of each.
+
+What belongs here: the order of the steps and the vault's transaction. What does not: formats
+(`readers/`), judging and folding rows (`sql/`).
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from browse_assets.assets.state import rules_version
+from browse_assets.readers.errors import UnreadableFile
+from browse_assets.readers.inbox import InboxFile, content_id, list_inbox, unknown_files
+from browse_assets.readers.staging import stage
+from browse_assets.resources import Keys, insert_rows, line_of, transaction, withheld_values
+from browse_assets.settings import SAMPLE_DIR, Settings
+from browse_assets.sql import read_sql
+from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
+
+_VAULT_TABLES = ("raw_events", "raw_rejected", "raw_customers", "raw_files")
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What reading one file came to; format and reason are None where there is none."""
+
+    file: InboxFile
+    file_id: str
+    format: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did."""
+
+    load_id: int
+    origin: str
+    files_seen: int
+    files_read: int
+    files_failed: int
+
+
+def load_inbox(
+    con: duckdb.DuckDBPyConnection, settings: Settings, keys: Keys, say: Callable[[str], None]
+) -> LoadReport:
+    """Read what is new in the inbox (or, while nothing real was ever put there, the sample panel).
+
+    One transaction: all of the load is in the vault, or nothing of it. A file that cannot be read is a
+    row in raw_files and stops no other.
+    """
+    files, origin = _choose_files(con, settings)
+    outcomes = _stage_new_files(con, files, settings, keys, say)
+    load_id = _next_load(con)
+    if outcomes:
+        with withheld_values("Folding rows into page views"):
+            _judge_rows(con, keys)
+    with transaction(con), withheld_values("Writing the vault"):
+        if origin == "inbox" and files:
+            _forget_sample(con)
+        if outcomes:
+            _forget_superseded(con, outcomes)
+            _write_events(con, load_id)
+            _write_files(con, outcomes, origin, load_id)
+    failed = sum(outcome.failure is not None for outcome in outcomes)
+    return LoadReport(load_id, origin, len(files), len(outcomes) - failed, failed)
+
+
+def _choose_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[InboxFile], str]:
+    files = list_inbox(settings.inbox)
+    has_real = con.execute("SELECT count(*) FROM vault.raw_files WHERE origin = 'inbox'").fetchone()
+    if files or (has_real and has_real[0]):
+        return files, "inbox"
+    return list_inbox(SAMPLE_DIR / "inbox"), "sample"
+
+
+def _stage_new_files(
+    con: duckdb.DuckDBPyConnection,
+    files: list[InboxFile],
+    settings: Settings,
+    keys: Keys,
+    say: Callable[[str], None],
+) -> list[FileOutcome]:
+    known_paths = {
+        path: (size, modified)
+        for path, size, modified in con.execute(
+            "SELECT path, size_bytes, modified_ns FROM vault.raw_files "
+            "WHERE status = 'read' OR rules = ? ORDER BY load_id",
+            [rules_version()],
+        ).fetchall()
+    }
+    known_ids = {
+        row[0]
+        for row in con.execute(
+            "SELECT file_id FROM vault.raw_files WHERE status = 'read' OR rules = ?", [rules_version()]
+        ).fetchall()
+    }
+    con.execute(read_sql("macros"))
+    _create_staging(con)
+    outcomes: list[FileOutcome] = []
+    for file in unknown_files(files, known_paths):
+        outcome = _identify(file, keys)
+        if outcome.file_id in known_ids:
+            continue
+        known_ids.add(outcome.file_id)
+        if outcome.failure is None:
+            outcome = _stage_file(con, outcome, len(outcomes), settings, keys)
+        outcomes.append(outcome)
+        say(f"file {outcome.file_id[:12]}: {outcome.format or 'unknown format'}, {outcome.failure or 'read'}")
+    return outcomes
+
+
+def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
+    try:
+        return FileOutcome(file, content_id(file), None, None)
+    except OSError:
+        # Content unknown: the keyed path stands for it, so that the path itself is not given away.
+        path_id = hmac.new(keys.event.encode(), file.relative.encode(), hashlib.sha256).hexdigest()
+        return FileOutcome(file, path_id, None, "unreadable: the file cannot be opened; check its permissions")
+
+
+def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in STAGED_ROWS.columns)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE staged_rows ({columns}, file_id VARCHAR, file_order BIGINT, "
+        "source VARCHAR, written_at TIMESTAMP, page_url VARCHAR, raw_host VARCHAR, event_id UUID)"
+    )
+
+
+def _stage_file(
+    con: duckdb.DuckDBPyConnection, outcome: FileOutcome, order: int, settings: Settings, keys: Keys
+) -> FileOutcome:
+    file = outcome.file
+    owner = file.owner or outcome.file_id
+    format_name: str | None = None
+    try:
+        with stage(con, file.path, owner=owner, scratch=settings.scratch) as staged:
+            format_name = staged.format
+            staged.relation.create_view("reader_rows", replace=True)
+            try:
+                _insert_staged(con, outcome.file_id, order, format_name, file.written_at, keys)
+            except duckdb.Error as error:
+                failure = staged.translate(error)
+            else:
+                return FileOutcome(file, outcome.file_id, format_name, None)
+    except UnreadableFile as error:
+        failure = error
+    except OSError:
+        failure = UnreadableFile("unreadable", "the file cannot be opened; check its permissions")
+    except Exception as error:
+        # A fault of the reader, not of the other files; the error's text could quote the file.
+        failure = UnreadableFile(
+            "reader_error",
+            f"its reader failed with {type(error).__name__} at {line_of(error)}; please report it",
+        )
+    return FileOutcome(file, outcome.file_id, format_name, f"{failure.code}: {failure.message}")
+
+
+def _insert_staged(
+    con: duckdb.DuckDBPyConnection, file_id: str, order: int, source: str, written_at: datetime, keys: Keys
+) -> None:
+    con.execute(
+        "INSERT INTO staged_rows BY NAME " + read_sql("staged_rows"),
+        {
+            "file_id": file_id,
+            "file_order": order,
+            "source": source,
+            "written_at": written_at,
+            "event_key": keys.event,
+        },
+    )
+
+
+def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
+    from browse_assets.analysis.hosts import describe_hosts  # with pandas 1.5 s: only where rows are read
+
+    con.execute("CREATE OR REPLACE TEMP TABLE borrowed_pages AS " + read_sql("borrowed_pages"))
+    con.execute(
+        """
+        UPDATE staged_rows
+        SET page_url = borrowed.page_url, raw_host = url_host(borrowed.page_url), reason = NULL,
+            event_id = page_view_id($event_key, user_id, event_time, borrowed.page_url)
+        FROM borrowed_pages AS borrowed
+        WHERE staged_rows.file_order = borrowed.file_order
+          AND staged_rows.row_number = borrowed.row_number
+        """,
+        {"event_key": keys.event},
+    )
+    hosts = con.execute("SELECT DISTINCT raw_host FROM staged_rows WHERE reason IS NULL").fetchall()
+    described = describe_hosts([row[0] for row in hosts])
+    con.register("described_hosts", described)
+    con.execute(
+        """
+        UPDATE staged_rows
+        SET reason = CASE described.kind WHEN 'bad' THEN 'bad_url' ELSE 'not_web' END, event_id = NULL
+        FROM described_hosts AS described
+        WHERE staged_rows.reason IS NULL
+          AND described.raw_host = staged_rows.raw_host
+          AND described.kind <> 'web'
+        """
+    )
+    con.unregister("described_hosts")
+    con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
+    con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
+
+
+def _next_load(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT coalesce(max(load_id), 0) + 1 FROM vault.raw_files").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _forget_sample(con: duckdb.DuckDBPyConnection) -> None:
+    """The synthetic panel leaves with the first real file: the two never mix."""
+    sample = "(SELECT file_id FROM vault.raw_files WHERE origin = 'sample')"
+    for table in _VAULT_TABLES:
+        con.execute(f"DELETE FROM vault.{table} WHERE file_id IN {sample}")
+
+
+def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome]) -> None:
+    """A failed file that came back changed, or read with new rules, is judged by what it is now."""
+    paths = [outcome.file.relative for outcome in outcomes]
+    con.execute("DELETE FROM vault.raw_files WHERE status = 'failed' AND list_contains(?, path)", [paths])
+
+
+def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
+    insert_rows(con, RAW_EVENTS, read_sql("raw_events"), {"load_id": load_id})
+    con.execute(
+        """
+        UPDATE vault.main.raw_events
+        SET metadata = list_sort(list_distinct(list_concat(raw_events.metadata, more.metadata))),
+            load_id = $load_id
+        FROM (
+            SELECT event_id, flatten(list(staged.metadata)) AS metadata
+            FROM staged_rows AS staged
+            JOIN row_outcomes AS outcomes USING (event_id, file_order, row_number)
+            WHERE outcomes.outcome = 'folded' AND outcomes.is_known
+            GROUP BY event_id
+        ) AS more
+        WHERE raw_events.event_id = more.event_id
+        """,
+        {"load_id": load_id},
+    )
+    shown = ", ".join(
+        f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in ("row_number", "reason", "raw_text")
+    )
+    insert_rows(
+        con,
+        RAW_REJECTED,
+        f"""
+        SELECT *, coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) AS row, $load_id AS load_id
+        FROM staged_rows WHERE reason IS NOT NULL ORDER BY file_order, row_number
+        """,
+        {"load_id": load_id},
+    )
+
+
+def _write_files(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome], origin: str, load_id: int) -> None:
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE outcomes (file_id VARCHAR, path VARCHAR, format VARCHAR, "
+        "failure VARCHAR, size_bytes BIGINT, modified_ns BIGINT)"
+    )
+    con.executemany(
+        "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
+        [[o.file_id, o.file.relative, o.format, o.failure, o.file.size_bytes, o.file.modified_ns] for o in outcomes],
+    )
+    insert_rows(
+        con,
+        RAW_FILES,
+        """
+        SELECT outcomes.* EXCLUDE (failure), $origin AS origin, failure AS reason,
+            CASE WHEN failure IS NULL THEN 'read' ELSE 'failed' END AS status,
+            load_files.* EXCLUDE (file_id), $rules AS rules, $load_id AS load_id
+        FROM outcomes LEFT JOIN load_files USING (file_id) ORDER BY path
+        """,
+        {"origin": origin, "rules": rules_version(), "load_id": load_id},
+    )

@@ -1,0 +1,80 @@
+"""What an asset says about its table after a materialization: rows, numbers, a preview, a plot.
+
+What belongs here: turning tables of the warehouse into Dagster metadata. What does not: facts known
+before a run (schema, owners, kinds: `definitions.py`). Nothing here ever reads the vault.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import duckdb
+
+from browse_assets.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Wide tables are cut to what fits a page of the UI.
+_PREVIEW_ROWS = 5
+_PREVIEW_COLUMNS = 8
+_CELL_CHARACTERS = 48
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """Rows of a table."""
+    row = con.execute(f"SELECT count(*) FROM {table.name}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def preview(con: duckdb.DuckDBPyConnection, select: str) -> dg.MarkdownMetadataValue:
+    """First rows of a SELECT over the warehouse as a markdown table."""
+    result = con.sql(select)
+    columns = result.columns[:_PREVIEW_COLUMNS]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    for row in result.fetchmany(_PREVIEW_ROWS):
+        lines.append("| " + " | ".join(_cell(value) for value in row[: len(columns)]) + " |")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(value: Any) -> str:
+    shown = f"{value:.4g}" if isinstance(value, float) else value
+    text = "" if shown is None else str(shown)
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= _CELL_CHARACTERS else text[: _CELL_CHARACTERS - 1] + "…"
+
+
+def plot(figure: "Figure", title: str) -> dg.MarkdownMetadataValue:
+    """A figure inside markdown: the UI opens it in a dialog."""
+    from browse_assets.analysis.figures import png_base64
+
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{png_base64(figure)})")
+
+
+def table_result(
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    *,
+    preview_select: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dg.MaterializeResult:
+    """Row count, preview of the table (or of a SELECT in its place) and the asset's own numbers."""
+    select = preview_select or f"SELECT * FROM {table.name} LIMIT {_PREVIEW_ROWS}"
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": count_rows(con, table),
+            "preview": preview(con, select),
+            **(extra or {}),
+        }
+    )
+
+
+def bar_plot(title: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, dg.MarkdownMetadataValue]:
+    """A bar chart of (name, number) rows as metadata, or none when there is nothing to draw."""
+    if not rows:
+        return {}
+    from browse_assets.analysis.figures import bar_figure
+
+    names, numbers = [str(name) for name, _ in rows], [float(number) for _, number in rows]
+    return {title: plot(bar_figure(names, numbers, title=title), title)}

@@ -1,0 +1,216 @@
+"""What a training run tells MLflow, and where to find it again.
+
+What belongs here: logging parameters, metrics, figures, data and models, and the registry's aliases.
+What does not: training itself (`analysis/`), the connection (`resources.ExperimentTracker`).
+Everything that needs mlflow goes through the tracker, which imports it when it is used (4 s).
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from browse_assets.assets.state import rules_version
+from browse_assets.resources import ExperimentTracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from browse_assets.analysis.churn import ChurnTraining
+    from browse_assets.analysis.segments import Segmentation
+
+CHURN_MODEL_NAME = "churn"
+# Named, since mlflow would otherwise find them out by importing the model in a new process (15 s).
+_REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
+
+
+@dataclass(frozen=True)
+class LoggedTraining:
+    """Where a training run lies: `experiments/<id>/runs/<id>`, and the nested run of each candidate."""
+
+    run: str
+    candidate_runs: dict[str, str]
+
+
+def run_link(run: str | None) -> dict[str, dg.UrlMetadataValue]:
+    """The MLflow page of a training, as metadata of its asset."""
+    if run is None:
+        return {}
+    port = os.environ.get("BROWSE_MLFLOW_PORT", "5000")
+    return {"MLflow run": dg.MetadataValue.url(f"http://127.0.0.1:{port}/#/{run}")}
+
+
+def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
+    """Back from an MLflow run to the materialization that made it."""
+    port = os.environ.get("BROWSE_DAGSTER_PORT", "3000")
+    asset = context.asset_key.to_user_string()
+    address = f"http://127.0.0.1:{port}/runs/{context.run_id}"
+    return {
+        "dagster_run_id": context.run_id,
+        "asset": asset,
+        "code_version": rules_version(),
+        "as_of": str(as_of),
+        "mlflow.note.content": f"Training of the asset `{asset}` in [Dagster run {context.run_id[:8]}]({address}).",
+    }
+
+
+def _run_path(run: Any) -> str:
+    return f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+
+def log_segments(
+    context: dg.AssetExecutionContext,
+    tracker: ExperimentTracker,
+    found: "Segmentation",
+    shares: "pd.DataFrame",
+    as_of: datetime | None,
+) -> str:
+    """One training of segments: parent run, and one nested run for each number of segments tried."""
+    mlflow = tracker.client()
+    from browse_assets.analysis.figures import bar_figure, segment_figure
+
+    with tracker.training_run("interest_segments", "interest_segments", _tags(context, as_of)) as run:
+        mlflow.log_params({**found.params, "people": len(shares), "topics": shares.shape[1]})
+        mlflow.log_metric("k", found.k)
+        mlflow.log_text(found.reason, "reason.txt")
+        if found.k > 1:
+            mlflow.log_metric("stability", found.stability)
+            mlflow.log_metric("silhouette", found.silhouette[found.k])
+        for k, silhouette in found.silhouette.items():
+            with mlflow.start_run(run_name=f"k = {k}", nested=True):
+                mlflow.log_param("k", k)
+                mlflow.log_metric("silhouette", silhouette)
+        _log_data(mlflow, shares.reset_index(drop=True), "topic_shares", "training")
+        known = found.labels >= 0
+        names = found.labels[known].map(found.names)
+        if found.k:
+            coordinates = found.coordinates[known]
+            mlflow.log_figure(segment_figure(coordinates["x"], coordinates["y"], list(names)), "figures/segments.png")
+            sizes = names.value_counts().sort_values(ascending=False, kind="stable")
+            mlflow.log_figure(
+                bar_figure(list(sizes.index), list(sizes), title="people by segment"), "figures/sizes.png"
+            )
+        if found.model is not None:
+            mlflow.sklearn.log_model(
+                found.model,
+                name="model",
+                pip_requirements=_REQUIREMENTS,
+                signature=mlflow.models.infer_signature(shares, found.model.predict(shares)),
+                skops_trusted_types=["numpy.ufunc", "sklearn.cluster._kmeans.KMeans"],
+            )
+        return _run_path(run)
+
+
+def log_churn(
+    context: dg.AssetExecutionContext,
+    tracker: ExperimentTracker,
+    training: "ChurnTraining",
+    snapshots: "pd.DataFrame",
+    as_of: datetime,
+) -> LoggedTraining:
+    """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
+    mlflow = tracker.client()
+    with tracker.training_run("churn", "churn", _tags(context, as_of)) as parent:
+        mlflow.log_params({"status": training.status, **{f"rows_{k}": v for k, v in training.rows.items()}})
+        mlflow.log_text(training.reason, "reason.txt")
+        mlflow.set_tag("champion", training.champion or "none")
+        if training.status == "trained":
+            rows = snapshots.loc[snapshots["eligible"], [*training.features, "churned"]]
+            _log_data(mlflow, rows.astype("float64").reset_index(drop=True), "churn_snapshots", "training")
+            _log_comparison(mlflow, training)
+        nested: dict[str, str] = {}
+        models: dict[str, str] = {}
+        for _, row in training.table.iterrows():
+            name = str(row["model"])
+            with mlflow.start_run(run_name=name, nested=True, tags=_tags(context, as_of)) as run:
+                nested[name] = run.info.run_id
+                models[name] = _log_candidate(mlflow, training, name, row, snapshots)
+        _set_aliases(mlflow, training, models)
+        return LoggedTraining(_run_path(parent), nested)
+
+
+def _log_data(mlflow: Any, frame: "pd.DataFrame", name: str, use: str) -> None:
+    """The columns, digest and profile of a training set; pseudonyms are not among its columns."""
+    mlflow.log_input(mlflow.data.from_pandas(frame, name=name), context=use)
+
+
+def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
+    from browse_assets.analysis import figures
+
+    outcome = training.predictions["churned"]
+    curves = {str(name): training.predictions[name] for name in training.table["model"]}
+    mlflow.log_figure(figures.roc_figure(outcome, curves), "figures/roc.png")
+    mlflow.log_figure(figures.precision_recall_figure(outcome, curves), "figures/precision_recall.png")
+    mlflow.log_figure(figures.calibration_figure(outcome, curves), "figures/calibration.png")
+    mlflow.log_figure(figures.lift_figure(outcome, curves), "figures/lift.png")
+    mlflow.log_table(training.table.drop(columns=["reason"]), "candidates.json")
+
+
+def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, snapshots: "pd.DataFrame") -> str:
+    """Parameters, metrics, figures and model of one candidate; returns the model's address."""
+    from browse_assets.analysis import figures
+    from browse_assets.analysis.churn_candidates import SKOPS_TRUSTED_TYPES
+
+    tuned = training.tuned[name]
+    mlflow.log_params({**tuned.params, "threshold": round(float(row["threshold"]), 6)})
+    metrics = {
+        key: float(value)
+        for key, value in row.items()
+        if key not in ("model", "people", "threshold", "is_champion", "reason") and value == value
+    }
+    mlflow.log_metrics({**metrics, "people": float(row["people"])})
+    if name in training.random_split_auc:
+        mlflow.log_metric("random_split_roc_auc", training.random_split_auc[name])
+    outcome = training.predictions["churned"]
+    called = training.predictions[name] >= row["threshold"]
+    mlflow.log_figure(figures.confusion_figure(outcome, called), "figures/confusion.png")
+    mlflow.log_figure(
+        figures.calibration_figure(outcome, {name: training.predictions[name]}), "figures/calibration.png"
+    )
+    mine = training.importances[training.importances["model"] == name]
+    if len(mine):
+        mlflow.log_figure(
+            figures.importance_figure(list(mine["feature"]), list(mine["importance"]), list(mine["importance_sd"])),
+            "figures/importance.png",
+        )
+    features = snapshots.loc[snapshots["eligible"], list(training.features)].astype("float64")
+    usual = features.median().to_frame().T  # a usual person, not one of the panel
+    estimator = training.estimators[name]
+    info = mlflow.sklearn.log_model(
+        estimator,
+        name="model",
+        pip_requirements=_REQUIREMENTS,
+        signature=mlflow.models.infer_signature(usual, estimator.predict_proba(usual)[:, 1]),
+        input_example=usual,
+        pyfunc_predict_fn="predict_proba",
+        skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
+    )
+    return str(info.model_uri)
+
+
+def _set_aliases(mlflow: Any, training: "ChurnTraining", models: dict[str, str]) -> None:
+    """`champion` is this training's, or nobody's; `challenger` is the best model that was not promoted."""
+    client = mlflow.MlflowClient()
+    ranked = [str(name) for name in training.table.sort_values("log_loss")["model"]] if models else []
+    baselines = ("dummy", "one_rule_recency")
+    runner_up = next((n for n in ranked if n != training.champion and n not in baselines), None)
+    for alias, name in (("champion", training.champion), ("challenger", runner_up)):
+        if name is not None:
+            registered = mlflow.register_model(models[name], CHURN_MODEL_NAME, tags={"candidate": name})
+            client.set_registered_model_alias(CHURN_MODEL_NAME, alias, registered.version)
+        elif client.search_registered_models(f"name = '{CHURN_MODEL_NAME}'"):
+            client.delete_registered_model_alias(CHURN_MODEL_NAME, alias)
+
+
+def load_champion(tracker: ExperimentTracker) -> Any:
+    """The fitted, calibrated estimator behind `models:/churn@champion`."""
+    return tracker.client().sklearn.load_model(f"models:/{CHURN_MODEL_NAME}@champion")
+
+
+def champion_version(tracker: ExperimentTracker) -> str:
+    """Registered version of the champion."""
+    client = tracker.client().MlflowClient()
+    return str(client.get_model_version_by_alias(CHURN_MODEL_NAME, "champion").version)

@@ -1,0 +1,304 @@
+"""Asset checks: what must be true of the tables, and the rows where it is not.
+
+What belongs here: checks; each returns its offending rows, which are scrubbed already. What does not:
+mending. A blocking ERROR check stops what comes after it.
+"""
+
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from browse_assets.resources import Databases
+from browse_assets.tables import TABLES, Table, tables_of
+
+_SHOWN_ROWS = 10
+
+
+def _offending(con: duckdb.DuckDBPyConnection, select: str) -> tuple[int, list[dict[str, Any]]]:
+    found = con.sql(select)
+    count = con.execute(f"SELECT count(*) FROM ({select})").fetchone()
+    rows = [
+        {name: str(value) for name, value in zip(found.columns, row, strict=True)}
+        for row in found.fetchmany(_SHOWN_ROWS)
+    ]
+    return (int(count[0]) if count else 0), rows
+
+
+def _verdict(
+    con: duckdb.DuckDBPyConnection,
+    select: str,
+    what: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    count, rows = _offending(con, select)
+    return dg.AssetCheckResult(
+        passed=count == 0,
+        severity=severity,
+        description=f"{count} {what}" if count else f"no {what}",
+        metadata={"offending rows": count, **({"rows": dg.MetadataValue.json(rows)} if rows else {})},
+    )
+
+
+COUNTS_THAT_DO_NOT_ADD_UP = """
+    SELECT left(file_id, 12) AS file, rows_read, accepted, folded, duplicates, rejected
+    FROM input_files
+    WHERE status = 'read' AND NOT coalesce(rows_read = accepted + folded + duplicates + rejected, FALSE)
+"""
+
+# The vault is counted anew, so that a wrong sum and a lost row are both seen.
+COUNTS_THAT_DIFFER_FROM_THE_VAULT = """
+    SELECT left(files.file_id, 12) AS file, files.accepted, coalesce(events.n, 0) AS page_views_in_vault,
+        files.rejected, coalesce(rejections.n, 0) AS rejections_in_vault
+    FROM input_files AS files
+    LEFT JOIN (SELECT file_id, count(*) AS n FROM vault.main.raw_events GROUP BY ALL) AS events USING (file_id)
+    LEFT JOIN (SELECT file_id, count(*) AS n FROM vault.main.raw_rejected GROUP BY ALL) AS rejections USING (file_id)
+    WHERE files.status = 'read'
+      AND (files.accepted <> coalesce(events.n, 0) OR files.rejected <> coalesce(rejections.n, 0))
+"""
+
+
+@dg.asset_check(asset="input_files", blocking=True)
+def counts_add_up(databases: Databases) -> dg.AssetCheckResult:
+    """For each file, rows read = accepted + folded + duplicates + rejected, and the vault agrees."""
+    with databases.open(vault="read", warehouse="read") as con:
+        sums = _verdict(con, COUNTS_THAT_DO_NOT_ADD_UP, "files whose counts do not add up")
+        return (
+            sums
+            if not sums.passed
+            else _verdict(con, COUNTS_THAT_DIFFER_FROM_THE_VAULT, "files whose counts differ from the vault")
+        )
+
+
+UNREADABLE_FILES = """
+    SELECT left(file_id, 12) AS file, format, reason, size_bytes FROM input_files WHERE status = 'failed'
+"""
+
+
+@dg.asset_check(asset="input_files")
+def files_readable(databases: Databases) -> dg.AssetCheckResult:
+    """Every input file could be read; a warning, since the others went on."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, UNREADABLE_FILES, "files that could not be read", dg.AssetCheckSeverity.WARN)
+
+
+MISSING_FROM_SCRUBBED = """
+    SELECT coalesce(raw.event_id, scrubbed.event_id) AS event_id, raw.event_id IS NOT NULL AS in_vault
+    FROM vault.main.raw_events AS raw
+    FULL JOIN scrubbed_events AS scrubbed USING (event_id)
+    WHERE raw.event_id IS NULL OR scrubbed.event_id IS NULL
+"""
+
+
+@dg.asset_check(asset="scrubbed_events", blocking=True)
+def nothing_lost_in_scrubbing(databases: Databases) -> dg.AssetCheckResult:
+    """Each page view of the vault is scrubbed once, and nothing else is there."""
+    with databases.open(vault="read", warehouse="read") as con:
+        return _verdict(con, MISSING_FROM_SCRUBBED, "page views in one of vault and warehouse only")
+
+
+# Independent of the scrubber: whatever still looks like an address, a number or a token.
+PERSONAL_PATTERN = (
+    r"[\w.+-]+(@|%40)[\w-]+\.[\w.-]+|\b\d{3}-\d{2}-\d{4}\b|\b\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}\b"
+    r"|eyJ[\w-]{10,}\.|\?[^ ]*=|\+\d[\d ().-]{7,}\d"
+)
+PERSONAL_DATA_LEFT = f"""
+    SELECT event_id, part FROM (
+        SELECT event_id, unnest([
+            {{'part': 'url', 'content': url}}, {{'part': 'title', 'content': title}},
+            {{'part': 'search_terms', 'content': search_terms}}, {{'part': 'host', 'content': host}},
+            {{'part': 'metadata', 'content': array_to_string(list_transform(metadata, lambda t: t.content), ' ')}}
+        ], recursive := true)
+        FROM scrubbed_events
+    )
+    WHERE (part <> 'url' AND regexp_matches(content, '{PERSONAL_PATTERN.replace("|" + chr(92) + "?[^ ]*=", "")}'))
+       OR (part = 'url' AND regexp_matches(content, '[?#]|{PERSONAL_PATTERN}'))
+"""
+
+
+@dg.asset_check(asset="scrubbed_events", blocking=True)
+def no_personal_data(databases: Databases) -> dg.AssetCheckResult:
+    """No e-mail, card, social security or phone number, token or query string is left in any text."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, PERSONAL_DATA_LEFT, "texts that look personal")
+
+
+SESSIONS_THAT_BREAK_THE_RULE = """
+    SELECT session_id, event_id, gap_seconds, age_seconds FROM (
+        SELECT session_id, event_id,
+            epoch_us(event_time - lag(event_time) OVER (PARTITION BY session_id ORDER BY event_time, event_id)) / 1e6
+                AS gap_seconds,
+            epoch_us(event_time - min(event_time) OVER (PARTITION BY session_id)) / 1e6 AS age_seconds,
+            user_key <> min(user_key) OVER (PARTITION BY session_id) AS is_shared
+        FROM scrubbed_events)
+    WHERE gap_seconds > 1800 OR age_seconds > 86400 OR is_shared
+"""
+
+
+@dg.asset_check(asset="scrubbed_events")
+def sessions_by_definition(databases: Databases) -> dg.AssetCheckResult:
+    """No session has a pause of more than 1,800 s, lasts longer than 24 h, or belongs to two people."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, SESSIONS_THAT_BREAK_THE_RULE, "events that break their session's rule")
+
+
+def rollup_differences(table: str) -> str:
+    """SELECT of the days on which a rollup's page views differ from the events'."""
+    return f"""
+        SELECT day, sum(events) AS events, sum(rollup) AS rollup FROM (
+            SELECT event_time::DATE AS day, 1 AS events, 0 AS rollup FROM scrubbed_events
+            WHERE coalesce(transition, 'link') NOT IN ('redirect', 'subframe')
+            UNION ALL SELECT day, 0, page_views FROM {table})
+        GROUP BY day HAVING sum(events) <> sum(rollup)
+    """
+
+
+@dg.asset_check(asset="domain_features", blocking=True)
+def domain_features_match_events(databases: Databases) -> dg.AssetCheckResult:
+    """On each day, the page views of domain_features are those of scrubbed_events."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, rollup_differences("domain_features"), "days that differ from the events")
+
+
+@dg.asset_check(asset="user_days", blocking=True)
+def user_days_match_events(databases: Databases) -> dg.AssetCheckResult:
+    """On each day, the page views of user_days are those of scrubbed_events."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, rollup_differences("user_days"), "days that differ from the events")
+
+
+def contract_violations(table: Table) -> str:
+    """SELECT of columns that differ from the data dictionary, and of keys that are doubled or NULL."""
+    wanted = ", ".join(f"('{column.name}')" for column in table.columns)
+    keys = ", ".join(table.key)
+    null_key = " OR ".join(f"{name} IS NULL" for name in table.key)
+    return f"""
+        SELECT 'column' AS what, coalesce(wanted.name, found.column_name) AS name, 1 AS n
+        FROM (VALUES {wanted}) AS wanted (name)
+        FULL JOIN (SELECT column_name FROM duckdb_columns()
+                   WHERE database_name = 'warehouse' AND table_name = '{table.name}') AS found
+            ON found.column_name = wanted.name
+        WHERE wanted.name IS NULL OR found.column_name IS NULL
+        UNION ALL
+        SELECT 'doubled key', '{keys}', count(*) FROM
+            (SELECT {keys} FROM {table.name} GROUP BY ALL HAVING count(*) > 1) HAVING count(*) > 0
+        UNION ALL
+        SELECT 'NULL in key', '{keys}', count(*) FROM {table.name} WHERE {null_key} HAVING count(*) > 0
+    """
+
+
+def _contract_check(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.name,
+        name=f"{table.name}_contract",
+        description=f"{table.grain} Columns are those of the data dictionary; the key is unique and never NULL.",
+    )
+    def check(databases: Databases) -> dg.AssetCheckResult:
+        with databases.open(warehouse="read") as con:
+            return _verdict(con, contract_violations(TABLES[table.name]), "breaches of the data dictionary")
+
+    return check
+
+
+CONTRACT_CHECKS = [_contract_check(table) for table in tables_of("warehouse") if table.name != "asset_state"]
+
+PROBABILITIES_OUT_OF_RANGE = """
+    SELECT 'interest_profile' AS source, probability FROM interest_profile WHERE NOT probability BETWEEN 0 AND 1
+    UNION ALL SELECT 'interest_profile share', share FROM interest_profile WHERE NOT share BETWEEN 0 AND 1 + 1e-9
+"""
+
+
+@dg.asset_check(asset="interest_profile")
+def interest_probabilities_in_range(databases: Databases) -> dg.AssetCheckResult:
+    """Probabilities and shares lie between 0 and 1."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, PROBABILITIES_OUT_OF_RANGE, "values out of range")
+
+
+SENSITIVE_TOPICS = """
+    SELECT DISTINCT profile.topic_id, profile.topic FROM interest_profile AS profile
+    JOIN reference_topics AS topics USING (topic_id) WHERE lower(topics.is_sensitive) = 'true'
+"""
+
+
+@dg.asset_check(asset="interest_profile", blocking=True)
+def no_sensitive_topics(databases: Databases) -> dg.AssetCheckResult:
+    """No topic marked sensitive is stored about a person."""
+    from browse_assets.resources import load_reference
+
+    with databases.open(warehouse="read") as con:
+        load_reference(con, ["topics"])
+        return _verdict(con, SENSITIVE_TOPICS, "sensitive topics")
+
+
+SMALL_SEGMENTS = """
+    SELECT segment_id, segment, count(*) AS people FROM interest_segments
+    GROUP BY ALL HAVING count(*) < 5 AND (SELECT count(*) FROM interest_segments) >= 10
+"""
+
+
+@dg.asset_check(asset="interest_segments")
+def segments_large_enough(databases: Databases) -> dg.AssetCheckResult:
+    """No segment has fewer than five people, in panels of ten or more."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, SMALL_SEGMENTS, "segments of fewer than five people")
+
+
+INTEREST_WITHOUT_SHOPPING = """
+    SELECT user_key, finance_product, shopping_sessions FROM finance_flags
+    WHERE is_interested AND shopping_sessions < 2
+"""
+
+
+@dg.asset_check(asset="finance_flags")
+def interest_needs_shopping(databases: Databases) -> dg.AssetCheckResult:
+    """Nobody is flagged as interested in a financial product by servicing alone."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, INTEREST_WITHOUT_SHOPPING, "flags without two shopping sessions")
+
+
+LABELS_OF_THE_FUTURE = """
+    SELECT user_key, snapshot_time FROM churn_snapshots
+    WHERE (eligible AND churned IS NULL) OR (churned IS NOT NULL AND reason = 'outcome_not_observed')
+       OR days_since_last < 0
+"""
+
+
+@dg.asset_check(asset="churn_snapshots", blocking=True)
+def labels_are_observed(databases: Databases) -> dg.AssetCheckResult:
+    """Who is eligible has a label, who is not yet observed has none, and no feature saw the future."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, LABELS_OF_THE_FUTURE, "snapshots with a label that is not known")
+
+
+NO_CHAMPION = """
+    SELECT model, log_loss, reason FROM churn_model
+    WHERE NOT EXISTS (SELECT 1 FROM churn_model WHERE is_champion)
+"""
+
+
+@dg.asset_check(asset="churn_model")
+def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
+    """A model beat its baselines and was promoted; a warning, since 'none did' is an honest result."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(
+            con, NO_CHAMPION, "candidates, none of them better than the baselines", dg.AssetCheckSeverity.WARN
+        )
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [
+    counts_add_up,
+    files_readable,
+    nothing_lost_in_scrubbing,
+    no_personal_data,
+    sessions_by_definition,
+    domain_features_match_events,
+    user_days_match_events,
+    interest_probabilities_in_range,
+    no_sensitive_topics,
+    segments_large_enough,
+    interest_needs_shopping,
+    labels_are_observed,
+    champion_beats_baseline,
+    *CONTRACT_CHECKS,
+]

@@ -1,0 +1,87 @@
+"""Dagster's own home: its configuration, and the runs that a kill left behind in it.
+
+What belongs here: `dagster.yaml` and the run records of this installation. What does not: assets, jobs
+and sensors (`definitions.py`, `automation.py`), starting servers (`ui.py`).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from browse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+# Pools have the granularity `run`, not `op`: an op slot is claimed in a table and outlives a killed
+# process; the next run then waits for it for ever, in a busy loop that does not hear SIGTERM (measured
+# with 1.13.27). With `run` the daemon's queue does the waiting, and nothing is left behind.
+DAGSTER_YAML = """\
+# Written by browse_assets/dagster_home.py at each start: change it there, not here.
+telemetry:
+  enabled: false
+nux:  # the community pop-up that would cover the first page
+  enabled: false
+freshness:
+  enabled: true
+concurrency:
+  runs:
+    max_concurrent_runs: 1  # one process may write a DuckDB file
+  pools:
+    default_limit: 1  # duckdb_writer
+    granularity: run
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180  # importing everything takes 10 s on two cores, 60 on a busy laptop
+  cancel_timeout_seconds: 60
+  poll_interval_seconds: 30
+sensors:  # one slow sensor does not hold up the others
+  use_threads: true
+  num_workers: 4
+schedules:
+  use_threads: true
+  num_workers: 2
+retention:  # ticks are rows in SQLite: at two a minute they would outweigh everything else
+  sensor:
+    purge_after_days: {skipped: 2, success: 30, failure: 90}
+  auto_materialize:
+    purge_after_days: {skipped: 2, success: 30, failure: 90}
+"""
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Make the folder (mode 0700) and its `dagster.yaml`; the file is written only when it differs.
+
+    Runs, events and schedules lie in SQLite files under the folder, which is Dagster's default.
+
+    Returns:
+        The absolute path, for the variable DAGSTER_HOME.
+    """
+    home = settings.dagster_home.resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = home / "dagster.yaml"
+    if not config.exists() or config.read_text() != DAGSTER_YAML:
+        # Renamed into place: a daemon that starts meanwhile reads the old file or the new one, whole.
+        part = home / "dagster.yaml.part"
+        part.write_text(DAGSTER_YAML)
+        part.replace(config)
+    return home
+
+
+def end_orphaned_runs(instance: "dg.DagsterInstance") -> int:
+    """Mark runs whose process is gone as failed, so that they do not fill the queue of one for ever.
+
+    The default run launcher cannot tell that a process died, so the daemon would never do this. To be
+    called only while nothing can be running: the caller holds the locks `ui` and `run` (`sole_process.py`).
+
+    Returns:
+        How many runs were marked. Queued runs are left: the daemon starts them.
+    """
+    import dagster as dg
+
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    orphans = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
+    for run in orphans:
+        instance.report_run_failed(
+            run, "The process of this run was ended from outside. The tables are as before its last step."
+        )
+    return len(orphans)

@@ -1,0 +1,90 @@
+"""Everything that Dagster sees, registered by name; policy is applied to the whole graph, once.
+
+What belongs here: the list of assets, checks, jobs and resources, and what is true of all of them
+(owner, kinds, table name, column schema, pool, code links). What does not: any asset's own facts.
+"""
+
+import warnings
+
+import dagster as dg
+
+# Code references are marked beta by Dagster: one line per asset at each load, which nobody can act on.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+from browse_assets.assets.churn import churn_model, churn_scores, churn_snapshots
+from browse_assets.assets.customers import customer_features, raw_customers
+from browse_assets.assets.events import (
+    domain_features,
+    input_files,
+    pii_removed,
+    raw_events,
+    rejected_events,
+    scrubbed_events,
+    user_days,
+)
+from browse_assets.assets.finance import finance_flags
+from browse_assets.assets.interests import interest_profile, interest_segments
+from browse_assets.assets.products import product_interest, products
+from browse_assets.automation import ml_analysis_pipeline
+from browse_assets.checks import CHECKS
+from browse_assets.resources import Databases, ExperimentTracker
+from browse_assets.tables import TABLES
+
+OWNER = "team:data-platform"
+TRAINED = {"interest_segments", "churn_model"}
+
+ASSETS = [
+    raw_events,
+    input_files,
+    rejected_events,
+    scrubbed_events,
+    pii_removed,
+    domain_features,
+    user_days,
+    interest_profile,
+    interest_segments,
+    products,
+    product_interest,
+    finance_flags,
+    raw_customers,
+    customer_features,
+    churn_snapshots,
+    churn_model,
+    churn_scores,
+]
+
+
+def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Owner, kinds, tags, table and column schema of an asset, from the data dictionary."""
+    table = TABLES[spec.key.to_user_string()]
+    kinds = {"duckdb", *({"mlflow", "scikitlearn"} if table.name in TRAINED else set())}
+    return spec.replace_attributes(
+        owners=[OWNER],
+        kinds=kinds,
+        tags={**spec.tags, "personal_data": "yes" if table.database == "vault" else "no"},
+    ).merge_attributes(
+        metadata={
+            "dagster/table_name": f"{table.database}.{table.name}",
+            "dagster/storage_kind": "duckdb",
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(
+                        column.name,
+                        column.type,
+                        description=column.description,
+                        constraints=dg.TableColumnConstraints(nullable=column.name not in table.key),
+                    )
+                    for column in table.columns
+                ]
+            ),
+        }
+    )
+
+
+defs = dg.Definitions(
+    assets=dg.with_source_code_references(dg.map_asset_specs(with_policy, ASSETS)),
+    asset_checks=CHECKS,
+    jobs=[ml_analysis_pipeline],
+    resources={"databases": Databases(), "tracker": ExperimentTracker()},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,322 @@
+"""Connections: the encrypted vault, the warehouse and the experiment tracker.
+
+What belongs here: opening, locking, transactions, keys, and the Dagster resources that hand them to
+assets. What does not: what the tables hold (`tables.py`) or how they are filled (`assets/`).
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import dagster as dg
+import duckdb
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from duckdb_extensions import import_extension
+
+from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings, load_settings
+from browse_assets.tables import Table, tables_of
+
+if TYPE_CHECKING:
+    import mlflow
+
+Access = Literal["read", "write"]
+
+# A notebook that reads keeps the file for as long as its query takes; a run waits that long, not for ever.
+LOCK_WAIT_SECONDS = 60.0
+LOCK_RETRY_SECONDS = 0.2
+
+
+class VaultKeyError(Exception):
+    """The key is missing, malformed, or not the one that the vault was written with."""
+
+
+class DatabaseBusyError(Exception):
+    """Another process has kept a database for longer than LOCK_WAIT_SECONDS."""
+
+
+class PrivateDataError(Exception):
+    """A statement over personal data failed; the engine's own text could quote a value and is withheld."""
+
+
+@contextmanager
+def withheld_values(what: str) -> Iterator[None]:
+    """Let no error text out of a step over personal data: DuckDB's and Python's quote values.
+
+    The errors of this module pass; all others become one that names the step, the kind of error and
+    the line of the project, and shows no chained exception.
+    """
+    try:
+        yield
+    except (VaultKeyError, DatabaseBusyError, PrivateDataError):
+        raise
+    except Exception as error:
+        raise PrivateDataError(
+            f"{what} failed with {type(error).__name__} at {line_of(error)}; its text is withheld because "
+            "it may quote personal data. The tables are as before."
+        ) from None
+
+
+def line_of(error: Exception) -> str:
+    """File and line of the project where an error came up, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PROJECT_ROOT / "browse_assets")]
+    if not own:
+        return "a line outside the project"
+    return f"{Path(own[-1].filename).relative_to(PROJECT_ROOT).as_posix()}:{own[-1].lineno}"
+
+
+class Keys:
+    """The keys derived from the one secret (HKDF-SHA256, RFC 5869)."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def _derive(self, purpose: bytes) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"browse_assets/" + purpose).derive(self._secret)
+
+    @cached_property
+    def vault(self) -> str:
+        """Key of the encrypted database, hexadecimal."""
+        return self._derive(b"vault").hex()
+
+    @cached_property
+    def event(self) -> str:
+        """Key of event ids, hexadecimal: without it a page cannot be guessed from its id."""
+        return self._derive(b"event").hex()
+
+    @cached_property
+    def _pseudonym(self) -> bytes:
+        return self._derive(b"pseudonym")
+
+    def user_key(self, user_id: str) -> UUID:
+        """First 128 bits of HMAC-SHA256(pseudonym key, user id)."""
+        digest = hmac.new(self._pseudonym, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        return UUID(bytes=digest[:16])
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Read the secret from BROWSE_SECRET_KEY or the key file; make the file when there is no vault yet.
+
+    Raises:
+        VaultKeyError: the secret is malformed, its file is open to others, or it is gone.
+    """
+    if settings.secret_key_hex is not None:
+        return Keys(_parse_secret(settings.secret_key_hex, "BROWSE_SECRET_KEY"))
+    path = settings.key_file
+    if not path.exists():
+        if settings.vault_path.exists():
+            raise VaultKeyError(
+                f"The vault exists but its key is gone: put {path} back, or set BROWSE_SECRET_KEY. Nothing was touched."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass  # another process has just made it
+        else:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+    if path.stat().st_mode & 0o077:
+        raise VaultKeyError(f"{path} can be read by others: chmod 600 it. Nothing was touched.")
+    return Keys(_parse_secret(path.read_text().strip(), str(path)))
+
+
+def _parse_secret(text: str, where: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(secret) < 32:
+        raise VaultKeyError(f"{where} is not at least 32 bytes in hexadecimal. Nothing was touched.")
+    return secret
+
+
+@contextmanager
+def open_databases(
+    settings: Settings,
+    *,
+    vault: Access | None = None,
+    warehouse: Access | None = None,
+    keys: Keys | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the wanted databases attached as `vault` and `warehouse`, each with its tables.
+
+    Large intermediate results spill below the data folder, encrypted where the vault is open. Unqualified names mean the
+    warehouse where it is attached.
+
+    Raises:
+        VaultKeyError: the vault was written with another key.
+        DatabaseBusyError: another process holds a database.
+    """
+    settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    con = duckdb.connect(":memory:")
+    try:
+        if vault is not None:
+            # DuckDB encrypts only with this extension's crypto module; loading it takes 0.4 s.
+            import_extension("httpfs", con=con)
+            con.execute("LOAD httpfs")
+            con.execute("SET temp_file_encryption = true")
+        con.execute("SET temp_directory = ?", [str(settings.scratch / "spill")])
+        con.execute("SET autoinstall_known_extensions = false")
+        con.execute("SET enable_progress_bar = false")
+        con.execute("SET TimeZone = 'UTC'")
+        # Text scans carry no row estimate, so these two build hash tables on the events: off,
+        # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).
+        con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        if settings.memory_limit:
+            con.execute("SET memory_limit = ?", [settings.memory_limit])
+        if settings.threads:
+            con.execute("SET threads = ?", [settings.threads])
+        if vault is not None:
+            _attach_vault(con, settings, vault, keys or load_keys(settings))
+        if warehouse is not None:
+            _attach(con, settings.warehouse_path, "warehouse", warehouse)
+            if warehouse == "write":
+                for table in tables_of("warehouse"):
+                    con.execute(table.ddl("warehouse.main"))
+            con.execute("USE warehouse")
+        yield con
+    finally:
+        con.close()
+
+
+def _attach_vault(con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys) -> None:
+    options = f"ENCRYPTION_KEY '{keys.vault}', ENCRYPTION_CIPHER 'GCM'"
+    _attach(con, settings.vault_path, "vault", access, options)
+    if access == "write":
+        settings.vault_path.chmod(0o600)
+        for table in tables_of("vault"):
+            con.execute(table.ddl("vault.main"))
+
+
+def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Access, options: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clauses = ", ".join(part for part in (options, "READ_ONLY" if access == "read" else "") if part)
+    quoted = str(path).replace("'", "''")
+    statement = f"ATTACH '{quoted}' AS {alias}" + (f" ({clauses})" if clauses else "")
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        problem: Exception
+        try:
+            con.execute(statement)
+            return
+        except duckdb.InvalidInputException:
+            problem = VaultKeyError(
+                f"The key does not open {path.name}: it was written with another one. Set the right "
+                "BROWSE_SECRET_KEY or put the right key file back. Nothing was touched."
+            )
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                problem = DatabaseBusyError(f"{path.name} cannot be opened. Nothing was touched.")
+            elif time.monotonic() < deadline:
+                time.sleep(LOCK_RETRY_SECONDS)
+                continue
+            else:
+                problem = DatabaseBusyError(
+                    f"Another process has kept {path.name} for {LOCK_WAIT_SECONDS:.0f} s. Close the "
+                    "notebook or shell that has it open, or let the other run end; then start again."
+                )
+        raise problem  # the engine's own error would show the statement, and with it the key
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing: what a killed or failed block has written is not there."""
+    con.execute("BEGIN TRANSACTION")
+    try:
+        yield
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    con.execute("COMMIT")
+
+
+def replace_table(con: duckdb.DuckDBPyConnection, table: Table, select: str, params: Any = None) -> int:
+    """Fill a table anew from a SELECT with its columns by name; returns the number of rows."""
+    con.execute(f"DELETE FROM {table.name}")
+    return insert_rows(con, table, select, params)
+
+
+def insert_rows(con: duckdb.DuckDBPyConnection, table: Table, select: str, params: Any = None) -> int:
+    """Insert a SELECT with the table's columns, by name; returns the number of rows."""
+    columns = ", ".join(f'"{name}"' for name in table.column_names)
+    schema = "vault.main." if table.database == "vault" else ""
+    body = select.strip().rstrip(";")
+    statement = f"INSERT INTO {schema}{table.name} ({columns}) SELECT {columns} FROM (\n{body}\n)"
+    row = con.execute(statement, params).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def load_reference(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Make `reference_<name>` a temporary table of text for each dictionary that the project ships."""
+    for name in names:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE reference_{name} AS "
+            "SELECT * FROM read_csv(?, all_varchar = true, header = true, delim = ',', quote = '\"')",
+            [str(REFERENCE_DIR / f"{name}.csv")],
+        )
+
+
+def empty_scratch(settings: Settings) -> None:
+    """Remove what a killed run may have left of its temporary copies."""
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+    settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+class Databases(dg.ConfigurableResource):
+    """The vault and the warehouse of this installation; opened late, closed early."""
+
+    @property
+    def settings(self) -> Settings:
+        """The environment, read when it is needed."""
+        return load_settings()
+
+    @contextmanager
+    def open(
+        self, *, vault: Access | None = None, warehouse: Access | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """See `open_databases`."""
+        with open_databases(self.settings, vault=vault, warehouse=warehouse) as con:
+            yield con
+
+
+class ExperimentTracker(dg.ConfigurableResource):
+    """MLflow, pointed at this installation's store."""
+
+    @contextmanager
+    def training_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> "Iterator[mlflow.ActiveRun]":
+        """A parent run in the experiment, which is made on first use."""
+        mlflow = self.client()
+        if mlflow.get_experiment_by_name(experiment) is None:
+            settings = load_settings()
+            settings.artifact_dir.mkdir(parents=True, exist_ok=True)
+            is_local = settings.tracking_uri.startswith("sqlite:")
+            location = (settings.artifact_dir / experiment).as_uri() if is_local else None
+            mlflow.create_experiment(experiment, artifact_location=location)
+        mlflow.set_experiment(experiment)
+        with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
+            yield run
+
+    def client(self) -> Any:
+        """The mlflow module with its tracking address set (importing it takes 4 s: only in training)."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import mlflow
+
+        settings = load_settings()
+        if settings.tracking_uri.startswith("sqlite:///"):
+            Path(settings.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(settings.tracking_uri)
+        mlflow.set_registry_uri(settings.tracking_uri)
+        return mlflow

@@ -1,0 +1,100 @@
+"""One server in a process of its own: start it, ask it, read its log, end it with all it started.
+
+What belongs here: processes, signals, the log file. What does not: which servers there are (`ui.py`).
+"""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from browse_assets.settings import PROJECT_ROOT
+
+HOST = "127.0.0.1"  # no server asks who one is: nothing but this machine may reach them
+# What deserves a line on the terminal; everything is in the log file.
+IMPORTANT = re.compile(r"\b(ERROR|CRITICAL|RUN_START|RUN_SUCCESS|RUN_FAILURE|RUN_CANCELED)\b")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Server:
+    """One server: a process group of its own, so that the terminal's Ctrl-C reaches only this module
+    and everything that the server started can be ended with it."""
+
+    def __init__(self, name: str, port: int, health: str, arguments: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.address = f"http://{HOST}:{port}"
+        self._port = port
+        self._health = health
+        self._arguments = arguments
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = 0
+        self._rest = b""
+
+    def last_lines(self) -> str:
+        """The end of the log, to be shown when the server failed."""
+        lines = ANSI.sub("", self.log.read_text(errors="replace")).splitlines()[-12:]
+        return "\n  ".join([f"The end of {self.log}:", *lines])
+
+    def start(self, environment: Mapping[str, str], lock: int) -> None:
+        """Start it, its output going to its log file (mode 0600)."""
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor) as output:
+            # Handlers of this process become the default again in the child. So SIGINT works there even
+            # where this process was started with it ignored, as by `&` in a script.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._arguments],
+                cwd=PROJECT_ROOT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+
+    def answers(self) -> bool:
+        """Whether its health page says 200."""
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=5)
+        try:
+            connection.request("GET", self._health)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def has_ended(self) -> bool:
+        """Whether the server's own process is gone."""
+        return self._process is None or self._process.poll() is not None
+
+    def is_gone(self) -> bool:
+        """Whether nothing that the server started is left."""
+        return self.has_ended() and not self._signal(0)
+
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all that it started."""
+        self._signal(number)
+
+    def _signal(self, number: int) -> bool:
+        if self._process is None:
+            return False
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+            return False
+        return True
+
+    def important_lines(self) -> list[str]:
+        """What was logged since the last call and deserves to be seen."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            fresh = log.read()
+        self._read += len(fresh)
+        *lines, self._rest = (self._rest + fresh).split(b"\n")
+        texts = [ANSI.sub("", line.decode(errors="replace")).strip() for line in lines]
+        return [text[:300] for text in texts if IMPORTANT.search(text)]

@@ -1,0 +1,123 @@
+"""Where everything lies and how much it may use: the environment variables, read in one place.
+
+What belongs here: paths and limits from the environment. What does not: opening anything.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+REFERENCE_DIR = PROJECT_ROOT / "data" / "reference"
+SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
+
+
+class SettingsError(ValueError):
+    """A variable has a value that cannot be used; the message names the variable, not its value."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths and limits of one installation."""
+
+    data_dir: Path
+    tracking_uri: str
+    artifact_dir: Path
+    secret_key_hex: str | None = None
+    as_of: datetime | None = None
+    memory_limit: str | None = None
+    threads: int | None = None
+
+    def __repr__(self) -> str:
+        """Never shows the key."""
+        return f"Settings(data_dir={str(self.data_dir)!r})"
+
+    @property
+    def inbox(self) -> Path:
+        """Folder of input files."""
+        return self.data_dir / "inbox"
+
+    @property
+    def customers(self) -> Path:
+        """Folder of customer tables."""
+        return self.data_dir / "customers"
+
+    @property
+    def vault_path(self) -> Path:
+        """The encrypted database."""
+        return self.data_dir / "vault.duckdb"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The plain database, without personal data."""
+        return self.data_dir / "browse.duckdb"
+
+    @property
+    def key_file(self) -> Path:
+        """The secret, when BROWSE_SECRET_KEY is not set."""
+        return self.data_dir / "keys" / "secret.key"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of reports."""
+        return self.data_dir / "reports"
+
+    @property
+    def scratch(self) -> Path:
+        """Short-lived copies of input files (mode 0700); emptied before each ingest."""
+        return self.data_dir / "scratch"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of this installation."""
+        return self.data_dir / "dagster_home"
+
+
+def _environment() -> dict[str, str]:
+    """`.env` of the project, overridden by the process's own variables."""
+    from_file = {k: v for k, v in dotenv_values(PROJECT_ROOT / ".env").items() if v}
+    return {**from_file, **os.environ}
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: BROWSE_AS_OF or BROWSE_THREADS cannot be parsed.
+    """
+    env = _environment()
+    data_dir = Path(env.get("BROWSE_DATA_DIR") or "data")
+    if not data_dir.is_absolute():
+        data_dir = PROJECT_ROOT / data_dir
+    is_default = data_dir.resolve() == (PROJECT_ROOT / "data").resolve()
+    store = PROJECT_ROOT / "mlflow" if is_default else data_dir / "mlflow"
+    return Settings(
+        data_dir=data_dir,
+        tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store / 'mlflow.db'}",
+        artifact_dir=store / "artifacts",
+        secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
+        as_of=_parse_as_of(env.get("BROWSE_AS_OF")),
+        memory_limit=env.get("BROWSE_MEMORY_LIMIT") or None,
+        threads=_parse_threads(env.get("BROWSE_THREADS")),
+    )
+
+
+def _parse_as_of(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError("BROWSE_AS_OF is not an ISO 8601 time, such as 2026-06-30T00:00:00") from None
+    return parsed.astimezone(UTC).replace(tzinfo=None) if parsed.tzinfo else parsed
+
+
+def _parse_threads(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise SettingsError("BROWSE_THREADS is not a whole number of at least 1")
+    return int(text)

@@ -1,0 +1,24 @@
+-- What: one row per person, domain and day for the person-days in changed_days.
+-- Columns: user_key, domain, day, page_views, sessions, dwell_seconds, first_time, last_time, searches,
+--   topic_id.
+-- Redirect hops and subframes are events but no page views. Dwell is summed in whole microseconds, so
+--   that the sum does not depend on the order of rows.
+-- Worked example: two pages of example.com in one session on 1 May, dwell 10 s and unknown: page_views
+--   2, sessions 1, dwell_seconds 10.
+-- Needs: changed_days (user_key, day), reference_domains (domain, topic_id).
+SELECT
+    events.user_key,
+    events.domain,
+    events.event_time::DATE AS day,
+    count_if(coalesce(events.transition, 'link') NOT IN ('redirect', 'subframe')) AS page_views,
+    count(DISTINCT events.session_id) AS sessions,
+    sum((events.dwell_seconds * 1000000)::BIGINT)::DOUBLE / 1000000 AS dwell_seconds,
+    min(events.event_time) AS first_time,
+    max(events.event_time) AS last_time,
+    count(events.search_terms) AS searches,
+    any_value(topics.topic_id) AS topic_id
+FROM scrubbed_events AS events
+SEMI JOIN changed_days ON changed_days.user_key = events.user_key AND changed_days.day = events.event_time::DATE
+LEFT JOIN reference_domains AS topics ON topics.domain = events.domain
+GROUP BY ALL
+ORDER BY ALL;

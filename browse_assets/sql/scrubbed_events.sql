@@ -1,0 +1,78 @@
+-- What: one row per page view of the vault that came after $since, without personal data; sessions and
+--   dwell follow in sessions.sql, since they need the person's other events.
+-- Columns: event_id, user_key, event_time, source, url, host, domain, title, metadata, search_terms,
+--   language, transition, referrer_domain, device, country, given_seconds, given_kind, file_id,
+--   removed, load_id.
+-- Worked example: https://me:pw@shop.example.com/u/ann?q=1 becomes https://shop.example.com/u/{user},
+--   removed = [query 1, credentials 1, user 1].
+-- Needs: macros.sql; user_keys (user_id, user_key), hosts (raw_host, host, domain),
+--   search_engines (domain, term_parameter); $since.
+WITH fresh AS (
+    SELECT
+        raw.*,
+        keys.user_key,
+        page.host,
+        page.domain,
+        before.domain AS referrer_domain,
+        coalesce(
+            raw.search_terms,
+            CASE WHEN engine.domain IS NOT NULL
+                THEN nullif(decoded(replace(regexp_extract(
+                    raw.url, '[?&#]' || engine.term_parameter || '=([^&#]*)', 1), '+', ' ')), '')
+            END) AS terms
+    FROM vault.main.raw_events AS raw
+    JOIN user_keys AS keys USING (user_id)
+    JOIN hosts AS page USING (raw_host)
+    LEFT JOIN hosts AS before ON before.raw_host = url_host(raw.referrer)
+    LEFT JOIN search_engines AS engine ON engine.domain = page.domain
+    WHERE raw.load_id > $since
+),
+scrubbed AS (
+    SELECT
+        *,
+        scrub_url(url, host) AS clean_url,
+        scrub_text(title) AS clean_title,
+        scrub_tags(metadata) AS clean_metadata,
+        scrub_text(terms) AS clean_terms
+    FROM fresh
+)
+SELECT
+    event_id,
+    user_key,
+    event_time,
+    source,
+    clean_url AS url,
+    host,
+    domain,
+    clean_title AS title,
+    clean_metadata AS metadata,
+    clean_terms AS search_terms,
+    CASE WHEN regexp_matches(language, '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}$') THEN language END AS language,
+    CASE WHEN transition IN ('link', 'typed', 'bookmark', 'search', 'form', 'reload', 'subframe', 'start', 'redirect')
+        THEN transition WHEN transition IS NOT NULL THEN 'other' END AS transition,
+    referrer_domain,
+    CASE
+        WHEN device IS NULL THEN NULL
+        WHEN regexp_matches(device, '(?i)tablet|ipad') THEN 'tablet'
+        WHEN regexp_matches(device, '(?i)mobile|phone|android|ios') THEN 'mobile'
+        WHEN regexp_matches(device, '(?i)desktop|laptop|mac|windows|linux|chromeos|\bpc\b') THEN 'desktop'
+        WHEN regexp_matches(device, '(?i)\btv\b') THEN 'tv'
+        ELSE 'other'
+    END AS device,
+    CASE WHEN regexp_matches(country, '^[A-Za-z]{2}$') THEN upper(country) END AS country,
+    duration_seconds AS given_seconds,
+    duration_kind AS given_kind,
+    file_id,
+    nullif(
+        placeholder_counts('url', clean_url)
+        || dropped_parts(url)
+        || placeholder_counts('title', clean_title)
+        || placeholder_counts('search_terms', clean_terms)
+        || placeholder_counts('metadata', tag_contents(clean_metadata))
+        || CASE WHEN len(metadata) > len(clean_metadata)
+            THEN [{'column_name': 'metadata', 'kind': 'personal_tag',
+                   'n': (len(metadata) - len(clean_metadata))::BIGINT}]
+            ELSE [] END,
+        []) AS removed,
+    load_id
+FROM scrubbed;

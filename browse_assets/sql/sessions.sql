@@ -1,0 +1,85 @@
+-- What: one row per event of `unsessioned`, with its session and dwell.
+-- Columns: those of scrubbed_events (tables.py).
+-- A session is a person's events in time order; a new one starts after a gap of more than 1,800 s, or
+--   at the first event more than 24 h after the session's start. Sources: PostHog, Google Analytics.
+--   Ties in time are ordered by event_id: without that, sessions differ between runs.
+-- Dwell is the source's own where it gives one, else the time to the session's next event when that is
+--   at most 300 s, else unknown.
+-- Worked example: events at 0 s, 100 s, 1900.000 s, 3700.001 s: gaps 100, 1800 and 1800.001, so two
+--   sessions; dwell 100 s by gap, unknown, unknown, unknown.
+-- Needs: unsessioned, whose events of each person begin at a session's start; columns old_session_id,
+--   old_seconds and old_method tell what was stored before; $load_id marks rows that changed.
+WITH RECURSIVE ordered AS (
+    SELECT
+        event_id,
+        user_key,
+        event_time,
+        coalesce(event_time - lag(event_time) OVER person > INTERVAL 1800 SECOND, TRUE) AS after_gap
+    FROM unsessioned
+    WINDOW person AS (PARTITION BY user_key ORDER BY event_time, event_id)
+),
+islands AS (
+    SELECT
+        *,
+        count_if(after_gap) OVER (
+            PARTITION BY user_key ORDER BY event_time, event_id ROWS UNBOUNDED PRECEDING) AS island
+    FROM ordered
+),
+long_islands AS MATERIALIZED (
+    SELECT user_key, island, event_time
+    FROM islands
+    QUALIFY max(event_time) OVER (PARTITION BY user_key, island)
+        > min(event_time) OVER (PARTITION BY user_key, island) + INTERVAL 24 HOUR
+),
+cuts AS (
+    SELECT user_key, island, min(event_time) AS cut_time FROM long_islands GROUP BY ALL
+    UNION ALL
+    SELECT cuts.user_key, cuts.island, min(later.event_time)
+    FROM cuts
+    JOIN long_islands AS later
+        ON later.user_key = cuts.user_key
+        AND later.island = cuts.island
+        AND later.event_time > cuts.cut_time + INTERVAL 24 HOUR
+    GROUP BY cuts.user_key, cuts.island, cuts.cut_time
+),
+placed AS (
+    SELECT islands.event_id, islands.user_key, islands.event_time, islands.island, cuts.cut_time
+    FROM islands
+    ASOF LEFT JOIN cuts
+        ON cuts.user_key = islands.user_key
+        AND cuts.island = islands.island
+        AND cuts.cut_time <= islands.event_time
+),
+sessioned AS (
+    SELECT
+        event_id,
+        first_value(event_id) OVER session_window AS session_id,
+        epoch_us(lead(event_time) OVER session_window - event_time) / 1e6 AS gap_seconds
+    FROM placed
+    WINDOW session_window AS (
+        PARTITION BY user_key, island, cut_time ORDER BY event_time, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+),
+timed AS (
+    SELECT
+        unsessioned.*,
+        sessioned.session_id,
+        coalesce(given_seconds, CASE WHEN gap_seconds <= 300 THEN gap_seconds END) AS dwell_seconds,
+        CASE
+            WHEN given_seconds IS NOT NULL THEN given_kind
+            WHEN gap_seconds <= 300 THEN 'gap'
+        END AS dwell_method
+    FROM unsessioned
+    JOIN sessioned USING (event_id)
+)
+SELECT
+    * EXCLUDE (old_session_id, old_seconds, old_method, given_seconds, given_kind, load_id),
+    CASE
+        WHEN old_session_id = session_id
+            AND old_seconds IS NOT DISTINCT FROM dwell_seconds
+            AND old_method IS NOT DISTINCT FROM dwell_method
+            THEN load_id
+        ELSE $load_id::BIGINT
+    END AS load_id
+FROM timed
+ORDER BY event_time, event_id;

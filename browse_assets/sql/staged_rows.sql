@@ -1,0 +1,46 @@
+-- What: one row per row of an input file, with the page it is about, the reason against it so far, and
+--   the id of the page view that it belongs to.
+-- Columns: those of its reader (tables.py: staged_rows), then file_id, file_order, source, written_at,
+--   page_url (the row's URL, else the one in its metadata), raw_host, event_id (NULL with a reason).
+-- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
+--   https://example.com/a, whose host is example.com.
+-- Not here: private hosts and rows whose page another row names (both need more than the row itself).
+-- Needs: macros.sql; a relation reader_rows; $file_id, $file_order, $source, $written_at, $event_key.
+WITH located AS (
+    SELECT
+        *,
+        coalesce(
+            nullif(trim(url), ''),
+            nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'og:url')[1].content), ''),
+            nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'canonical')[1].content), ''),
+            nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) IN ('twitter:url', 'al:web:url'))[1].content), '')
+        ) AS page_url
+    FROM reader_rows
+),
+hosted AS (
+    SELECT * REPLACE (nullif(trim(user_id), '') AS user_id), url_host(page_url) AS raw_host FROM located
+),
+judged AS (
+    SELECT * REPLACE (
+        CASE
+            WHEN reason = 'malformed' THEN 'malformed'
+            WHEN user_id IS NULL THEN 'no_user'
+            WHEN reason IS NOT NULL THEN reason
+            WHEN event_time IS NULL THEN 'no_time'
+            WHEN event_time < TIMESTAMP '1990-01-01' OR event_time > $written_at::TIMESTAMP THEN 'time_out_of_range'
+            WHEN page_url IS NULL THEN 'no_url'
+            WHEN raw_host IS NOT NULL THEN NULL
+            WHEN regexp_matches(page_url, '^[hH][tT][tT][pP][sS]?:') THEN 'bad_url'
+            WHEN regexp_matches(page_url, '^[a-zA-Z][a-zA-Z0-9+.\-]*:') THEN 'not_web'
+            ELSE 'bad_url'
+        END AS reason)
+    FROM hosted
+)
+SELECT
+    *,
+    $file_id AS file_id,
+    $file_order::BIGINT AS file_order,
+    $source AS source,
+    $written_at::TIMESTAMP AS written_at,
+    CASE WHEN reason IS NULL THEN page_view_id($event_key, user_id, event_time, page_url) END AS event_id
+FROM judged;

@@ -1,0 +1,631 @@
+"""The data dictionary: grain, columns, types and descriptions of every table.
+
+What belongs here: facts about tables, once. The warehouse's DDL, the column schema in the Dagster UI,
+the contract checks and the README's table are all made from it. What does not: SQL that fills a
+table (`sql/`), rules (`analysis/`), connections (`resources.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Database = Literal["vault", "warehouse", "staging"]
+
+REJECT_REASONS: dict[str, str] = {
+    "no_user": "the row names no person",
+    "no_time": "the row has no time",
+    "bad_time": "the time is none of ISO 8601, epoch seconds, milliseconds or microseconds",
+    "time_out_of_range": "before 1990, or after the file was written",
+    "no_url": "no URL in the row, nor in its metadata",
+    "bad_url": "the URL is not scheme://host",
+    "not_web": "file:, chrome:, extension, localhost and private addresses are not web pages",
+    "malformed": "the row cannot be parsed in its file's format",
+}
+
+FINANCE_PRODUCTS: tuple[str, ...] = (
+    "personal_loans",
+    "auto_loans",
+    "student_loans",
+    "payday_loans",
+    "mortgages",
+    "credit_cards",
+    "banking",
+    "investing",
+    "retirement",
+    "auto_insurance",
+    "home_insurance",
+    "life_insurance",
+    "medical_insurance",
+    "pet_insurance",
+    "travel_insurance",
+    "tax",
+    "credit_reporting",
+    "crypto",
+)
+
+CHURN_METRICS: tuple[str, ...] = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "lift_10",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, DuckDB type, and what it says (units and range where it has them)."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the vault, the warehouse or the staging area of an ingest."""
+
+    name: str
+    database: Database
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def ddl(self, schema: str | None = None) -> str:
+        """CREATE TABLE IF NOT EXISTS with quoted names, in key-independent column order."""
+        target = f'{schema}."{self.name}"' if schema else f'"{self.name}"'
+        body = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
+        return f"CREATE TABLE IF NOT EXISTS {target} ({body})"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns' names in order."""
+        return tuple(column.name for column in self.columns)
+
+
+_METADATA = "STRUCT(name VARCHAR, content VARCHAR)[]"
+_USER = Column("user_key", "UUID", "pseudonym: first 128 bits of HMAC-SHA256(pseudonym key, user id)")
+_AS_OF = Column("as_of", "TIMESTAMP", "end of every window: the newest event, or BROWSE_AS_OF")
+_FILE = Column("file_id", "VARCHAR", "SHA-256 of the file's content, hexadecimal")
+_LOAD = Column("load_id", "BIGINT", "load that last wrote the row; what came later is new downstream")
+
+
+STAGED_ROWS = Table(
+    "staged_rows",
+    "staging",
+    "One row per row of an input file, as its reader saw it, before anything is judged.",
+    ("row_number",),
+    (
+        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("user_id", "VARCHAR", "the person's id; NULL or empty when the row names none"),
+        Column("ip", "VARCHAR", "address of the device"),
+        Column("event_time", "TIMESTAMP", "time of the visit in UTC; NULL when absent or unreadable"),
+        Column("url", "VARCHAR", "address of the page as given; NULL when the row has none"),
+        Column("title", "VARCHAR", "title of the page"),
+        Column("metadata", _METADATA, "meta tags that the row carries; NULL when it carries none"),
+        Column("duration_seconds", "DOUBLE", "seconds on the page as the source gives them, at least 0"),
+        Column(
+            "duration_kind",
+            "VARCHAR",
+            "foreground (browser's own) or extension; NULL without duration",
+        ),
+        Column("referrer", "VARCHAR", "address of the page before"),
+        Column(
+            "transition",
+            "VARCHAR",
+            "link, typed, bookmark, search, form, reload, subframe, start, redirect (a hop), other",
+        ),
+        Column("device", "VARCHAR", "device as the source names it"),
+        Column("country", "VARCHAR", "ISO 3166-1 alpha-2 code, where the source gives one"),
+        Column("language", "VARCHAR", "language of the page, BCP 47"),
+        Column(
+            "search_terms",
+            "VARCHAR",
+            "terms typed into a search engine, where the source gives them",
+        ),
+        Column("reason", "VARCHAR", "malformed or bad_time where the reader knows it; else NULL"),
+        Column("raw_text", "VARCHAR", "the row as it stood, only where it is malformed"),
+    ),
+)
+
+RAW_FILES = Table(
+    "raw_files",
+    "vault",
+    "One row per input file ever seen, with its path: the only place that knows it.",
+    ("file_id",),
+    (
+        _FILE,
+        Column("path", "VARCHAR", "path below the inbox when it was read"),
+        Column("origin", "VARCHAR", "inbox, or sample for the bundled synthetic panel"),
+        Column("format", "VARCHAR", "format recognised by content; NULL when none was"),
+        Column("status", "VARCHAR", "read or failed"),
+        Column("reason", "VARCHAR", "why it failed, without any value of the file"),
+        Column("rows_read", "BIGINT", "rows in the file; NULL when it could not be read"),
+        Column("accepted", "BIGINT", "page views that the file was first to bring"),
+        Column("folded", "BIGINT", "rows that added a meta tag to a page view"),
+        Column("duplicates", "BIGINT", "rows that said nothing new"),
+        Column("rejected", "BIGINT", "rows with a reason in rejected_events"),
+        Column("first_event", "TIMESTAMP", "oldest accepted row"),
+        Column("last_event", "TIMESTAMP", "newest accepted row"),
+        Column("size_bytes", "BIGINT", "size of the file, a database's write-ahead log included"),
+        Column("modified_ns", "BIGINT", "when the file was last written, ns since 1970"),
+        Column("rules", "VARCHAR", "hash of the rules it was read with: a failed file is tried again by new ones"),
+        _LOAD,
+    ),
+)
+
+RAW_EVENTS = Table(
+    "raw_events",
+    "vault",
+    "One row per page view, as it came in: personal, encrypted, never shown.",
+    ("event_id",),
+    (
+        Column("event_id", "UUID", "keyed hash of person, time and page"),
+        _LOAD,
+        _FILE,
+        Column("source", "VARCHAR", "format of the file that brought it"),
+        *(column for column in STAGED_ROWS.columns if column.name not in ("row_number", "reason", "raw_text")),
+        Column("raw_host", "VARCHAR", "host of the URL in lower case, without port and credentials"),
+    ),
+)
+
+RAW_REJECTED = Table(
+    "raw_rejected",
+    "vault",
+    "One row per rejected row, with the row itself.",
+    ("file_id", "row_number"),
+    (
+        _FILE,
+        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("reason", "VARCHAR", "one of: " + ", ".join(REJECT_REASONS)),
+        Column("row", "VARCHAR", "the row as JSON, or as its raw text when malformed"),
+        _LOAD,
+    ),
+)
+
+RAW_CUSTOMERS = Table(
+    "raw_customers",
+    "vault",
+    "One row per row of a customer table.",
+    ("source_table", "row_number"),
+    (
+        Column(
+            "source_table",
+            "VARCHAR",
+            "customers, transactions, service_interactions or churn_labels",
+        ),
+        _FILE,
+        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("user_id", "VARCHAR", "the person's id, as in the events"),
+        Column("event_time", "TIMESTAMP", "time in UTC, where the table has one"),
+        Column("attributes", "JSON", "all other columns by name, as text"),
+    ),
+)
+
+INPUT_FILES = Table(
+    "input_files",
+    "warehouse",
+    "One row per input file ever seen.",
+    ("file_id",),
+    tuple(column for column in RAW_FILES.columns if column.name not in ("path", "modified_ns", "rules")),
+)
+
+REJECTED_EVENTS = Table(
+    "rejected_events",
+    "warehouse",
+    "One row per rejected row; the row itself stays in the vault.",
+    ("file_id", "row_number"),
+    (
+        _FILE,
+        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("reason", "VARCHAR", "; ".join(f"{k}: {v}" for k, v in REJECT_REASONS.items())),
+    ),
+)
+
+SCRUBBED_EVENTS = Table(
+    "scrubbed_events",
+    "warehouse",
+    "One row per page view, without personal data.",
+    ("event_id",),
+    (
+        Column("event_id", "UUID", "keyed hash of person, time and page"),
+        _USER,
+        Column("event_time", "TIMESTAMP", "time of the visit, UTC"),
+        Column("source", "VARCHAR", "format of the file that brought it"),
+        Column("url", "VARCHAR", "scheme, host and scrubbed path; no credentials, query or fragment"),
+        Column("host", "VARCHAR", "host, with labels that look personal replaced"),
+        Column("domain", "VARCHAR", "registrable domain, private suffixes counted; {ip} for an address"),
+        Column("title", "VARCHAR", "title of the page, scrubbed"),
+        Column("metadata", _METADATA, "meta tags, scrubbed; tags personal by name are gone"),
+        Column("search_terms", "VARCHAR", "terms typed into a search engine, scrubbed"),
+        Column("language", "VARCHAR", "language of the page, BCP 47"),
+        Column(
+            "transition",
+            "VARCHAR",
+            "how the page was reached; redirect and subframe are no page views",
+        ),
+        Column("referrer_domain", "VARCHAR", "registrable domain of the page before"),
+        Column("device", "VARCHAR", "desktop, mobile, tablet, tv or other; NULL when not given"),
+        Column("country", "VARCHAR", "ISO 3166-1 alpha-2 code, where the source gives one"),
+        Column("dwell_seconds", "DOUBLE", "seconds on the page; NULL when unknown, never imputed"),
+        Column(
+            "dwell_method",
+            "VARCHAR",
+            "foreground, extension, gap (next event within 300 s) or NULL",
+        ),
+        Column("session_id", "UUID", "event_id of the session's first event"),
+        _FILE,
+        Column(
+            "removed",
+            "STRUCT(column_name VARCHAR, kind VARCHAR, n BIGINT)[]",
+            "how many values of which kind were removed from which column; NULL for none",
+        ),
+        _LOAD,
+    ),
+)
+
+PII_REMOVED = Table(
+    "pii_removed",
+    "warehouse",
+    "One row per file, column and kind of personal data removed.",
+    ("file_id", "column_name", "kind"),
+    (
+        _FILE,
+        Column("column_name", "VARCHAR", "column of raw_events that held it"),
+        Column("kind", "VARCHAR", "kind of personal data: email, phone, card, id, ip, ..."),
+        Column("values_removed", "BIGINT", "values removed or replaced, at least 1"),
+    ),
+)
+
+DOMAIN_FEATURES = Table(
+    "domain_features",
+    "warehouse",
+    "One row per person, domain and day (UTC).",
+    ("user_key", "domain", "day"),
+    (
+        _USER,
+        Column("domain", "VARCHAR", "registrable domain"),
+        Column("day", "DATE", "day in UTC"),
+        Column("page_views", "BIGINT", "page views; redirect hops and subframes are not counted"),
+        Column("sessions", "BIGINT", "distinct sessions that touch the domain on the day"),
+        Column("dwell_seconds", "DOUBLE", "sum of the known dwell; NULL when none is known"),
+        Column("first_time", "TIMESTAMP", "first event"),
+        Column("last_time", "TIMESTAMP", "last event"),
+        Column("searches", "BIGINT", "events with search terms"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it"),
+    ),
+)
+
+USER_DAYS = Table(
+    "user_days",
+    "warehouse",
+    "One row per person and day (UTC) with any event.",
+    ("user_key", "day"),
+    (
+        _USER,
+        Column("day", "DATE", "day in UTC"),
+        Column("page_views", "BIGINT", "page views; redirect hops and subframes are not counted"),
+        Column("sessions", "BIGINT", "distinct sessions"),
+        Column("domains", "BIGINT", "distinct domains"),
+        Column("dwell_seconds", "DOUBLE", "sum of the known dwell; NULL when none is known"),
+        Column("devices", "BIGINT", "distinct devices; NULL when none is given"),
+        Column(
+            "longest_gap_hours",
+            "DOUBLE",
+            "longest pause between events of the day, hours; NULL for one",
+        ),
+        Column("searches", "BIGINT", "events with search terms"),
+        Column("first_time", "TIMESTAMP", "first event"),
+        Column("last_time", "TIMESTAMP", "last event"),
+    ),
+)
+
+_EVIDENCE_COLUMNS = (
+    Column("sessions", "BIGINT", "sessions that touch it"),
+    Column("active_days", "BIGINT", "days with such a session"),
+    Column("last_seen", "TIMESTAMP", "last touching event"),
+)
+_LIFT = Column("lift", "DOUBLE", "the person's rate (posterior mean) over the baseline's mean")
+_PROBABILITY = Column("probability", "DOUBLE", "P(the person's rate > the baseline's mean), 0 to 1")
+_BASELINE = Column("baseline", "VARCHAR", "panel, or person when the panel has fewer than 20 people")
+
+INTEREST_PROFILE = Table(
+    "interest_profile",
+    "warehouse",
+    "One row per person and topic that the person touched.",
+    ("user_key", "topic_id"),
+    (
+        _USER,
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id"),
+        Column("topic", "VARCHAR", "IAB Content 3.1 name"),
+        Column("parent_topic", "VARCHAR", "name of the parent; NULL for a first tier"),
+        *_EVIDENCE_COLUMNS,
+        Column("score", "DOUBLE", "touching sessions per session, posterior mean"),
+        Column("share", "DOUBLE", "share of the person's decayed touches over all topics, 0 to 1"),
+        Column("rank", "BIGINT", "1 = strongest evidence of the person"),
+        _LIFT,
+        _PROBABILITY,
+        Column(
+            "is_interested",
+            "BOOLEAN",
+            "probability >= 0.9, 2 sessions on 2 days, seen within 28 days",
+        ),
+        Column(
+            "evidence",
+            "STRUCT(domain VARCHAR, sessions BIGINT)[]",
+            "up to five domains with their sessions, most first",
+        ),
+        _BASELINE,
+        _AS_OF,
+    ),
+)
+
+INTEREST_SEGMENTS = Table(
+    "interest_segments",
+    "warehouse",
+    "One row per person with any topic.",
+    ("user_key",),
+    (
+        _USER,
+        Column("segment_id", "BIGINT", "0 = largest segment"),
+        Column("segment", "VARCHAR", "the segment's over-represented topics"),
+        Column("x", "DOUBLE", "first principal coordinate"),
+        Column("y", "DOUBLE", "second principal coordinate"),
+        _AS_OF,
+    ),
+)
+
+PRODUCTS = Table(
+    "products",
+    "warehouse",
+    "One row per product seen in the panel.",
+    ("product_id",),
+    (
+        Column("product_id", "VARCHAR", "slug"),
+        Column("name", "VARCHAR", "name of the product"),
+        Column("brand", "VARCHAR", "brand; NULL when unknown"),
+        Column("category", "VARCHAR", "category; NULL when unknown"),
+        Column("method", "VARCHAR", "watch_list (named by data/reference/products.csv)"),
+        Column("first_seen", "TIMESTAMP", "first event in the panel"),
+        Column("launch_date", "DATE", "launch on the watch list; NULL when unknown"),
+        Column(
+            "is_new",
+            "BOOLEAN",
+            "launched or first seen at most 90 days before as_of; NULL when the panel is too young to tell",
+        ),
+        _AS_OF,
+    ),
+)
+
+PRODUCT_INTEREST = Table(
+    "product_interest",
+    "warehouse",
+    "One row per person and product that the person touched.",
+    ("user_key", "product_id"),
+    (
+        _USER,
+        Column("product_id", "VARCHAR", "slug"),
+        Column("stage", "VARCHAR", "furthest stage: view, compare, cart or purchase"),
+        *_EVIDENCE_COLUMNS[:2],
+        Column("first_seen", "TIMESTAMP", "first touching event"),
+        _EVIDENCE_COLUMNS[2],
+        Column("recency_days", "DOUBLE", "days from last_seen to as_of"),
+        Column(
+            "visits_per_day",
+            "DOUBLE",
+            "touching sessions per day since first_seen (at least one day)",
+        ),
+        Column("score", "DOUBLE", "touching sessions per session, posterior mean"),
+        _LIFT,
+        _PROBABILITY,
+        Column(
+            "is_interested",
+            "BOOLEAN",
+            "probability >= 0.9, 2 sessions on 2 days, seen within 28 days (14 for a new product)",
+        ),
+        Column(
+            "is_new_to_person",
+            "BOOLEAN",
+            "first seen at most 60 days before as_of; NULL when the person is too young to tell",
+        ),
+        _BASELINE,
+        _AS_OF,
+    ),
+)
+
+FINANCE_FLAGS = Table(
+    "finance_flags",
+    "warehouse",
+    "One row per person and financial product that the person shopped for or used.",
+    ("user_key", "finance_product"),
+    (
+        _USER,
+        Column("finance_product", "VARCHAR", "one of: " + ", ".join(FINANCE_PRODUCTS)),
+        Column("shopping_sessions", "BIGINT", "sessions that compare, look up rates or apply"),
+        Column("servicing_sessions", "BIGINT", "sessions that log in to or use what one has"),
+        Column("active_days", "BIGINT", "days with a shopping session"),
+        Column("first_seen", "TIMESTAMP", "first shopping or servicing event"),
+        Column("last_seen", "TIMESTAMP", "last shopping or servicing event"),
+        Column(
+            "score",
+            "DOUBLE",
+            "shopping sessions per session, posterior mean; NULL without shopping",
+        ),
+        _LIFT,
+        _PROBABILITY,
+        Column(
+            "is_interested",
+            "BOOLEAN",
+            "by shopping alone: probability >= 0.9, 2 sessions on 2 days, 28 days",
+        ),
+        Column("is_customer", "BOOLEAN", "servicing on at least 2 days"),
+        Column(
+            "evidence",
+            "STRUCT(domain VARCHAR, sessions BIGINT)[]",
+            "up to five domains with their sessions, most first",
+        ),
+        _BASELINE,
+        _AS_OF,
+    ),
+)
+
+CUSTOMER_FEATURES = Table(
+    "customer_features",
+    "warehouse",
+    "One row per person of the customer tables.",
+    ("user_key",),
+    (
+        _USER,
+        Column("transactions", "BIGINT", "transactions up to as_of; NULL without that table"),
+        Column("transaction_amount", "DOUBLE", "sum of their amounts; NULL without any"),
+        Column("days_since_transaction", "DOUBLE", "days from the last one to as_of; NULL without any"),
+        Column(
+            "service_interactions",
+            "BIGINT",
+            "service interactions up to as_of; NULL without that table",
+        ),
+        Column("days_since_service", "DOUBLE", "days from the last one to as_of; NULL without any"),
+        Column(
+            "attributes",
+            "MAP(VARCHAR, VARCHAR)",
+            "declared attributes with at most 20 values, each shared by at least 5 people",
+        ),
+        _AS_OF,
+    ),
+)
+
+CHURN_FEATURES: tuple[Column, ...] = (
+    Column("days_since_last", "DOUBLE", "days from the last active day to the snapshot"),
+    Column("tenure_days", "DOUBLE", "days from the first active day ever to the snapshot"),
+    Column("active_days", "DOUBLE", "active days in the window"),
+    Column("active_days_7", "DOUBLE", "active days in the last 7 days"),
+    Column("active_days_28", "DOUBLE", "active days in the last 28 days"),
+    Column("page_views", "DOUBLE", "page views in the window"),
+    Column("page_views_28", "DOUBLE", "page views in the last 28 days"),
+    Column("sessions", "DOUBLE", "sessions in the window"),
+    Column("sessions_28", "DOUBLE", "sessions in the last 28 days"),
+    Column("sessions_per_active_day", "DOUBLE", "sessions per active day"),
+    Column(
+        "trend",
+        "DOUBLE",
+        "active days in the later half of the window less the earlier half, over their sum",
+    ),
+    Column("gap_mean_days", "DOUBLE", "mean days between active days; NULL for fewer than 2"),
+    Column("gap_max_days", "DOUBLE", "longest pause between active days; NULL for fewer than 2"),
+    Column("dwell_per_session", "DOUBLE", "known dwell seconds per session; NULL when none is known"),
+    Column("domains_per_active_day", "DOUBLE", "distinct domains per active day"),
+    Column("distinct_domains", "DOUBLE", "distinct domains in the window"),
+    Column("distinct_topics", "DOUBLE", "distinct topics in the window"),
+    Column("searches", "DOUBLE", "events with search terms in the window"),
+    Column("finance_share", "DOUBLE", "share of page views on financial domains"),
+    Column("weekend_share", "DOUBLE", "share of page views on Saturday and Sunday"),
+)
+
+CHURN_SNAPSHOTS = Table(
+    "churn_snapshots",
+    "warehouse",
+    "One row per person and snapshot time.",
+    ("user_key", "snapshot_time"),
+    (
+        _USER,
+        Column("snapshot_time", "TIMESTAMP", "t0: features see (t0-W, t0], the outcome (t0+g, t0+g+H]"),
+        Column("eligible", "BOOLEAN", "whether the row may train or test a model"),
+        Column(
+            "reason",
+            "VARCHAR",
+            "why not: outcome_not_observed, or already_stopped (silent for H days at t0); NULL when eligible",
+        ),
+        Column("churned", "BOOLEAN", "no activity in the outcome window; NULL when not observed"),
+        *CHURN_FEATURES,
+        _AS_OF,
+    ),
+)
+
+CHURN_MODEL = Table(
+    "churn_model",
+    "warehouse",
+    "One row per candidate model of the last training.",
+    ("model",),
+    (
+        Column("model", "VARCHAR", "name of the candidate"),
+        Column("mlflow_run_id", "VARCHAR", "nested run of the candidate"),
+        _AS_OF,
+        Column("people", "BIGINT", "people in the test snapshot"),
+        *(
+            Column(f"{metric}{suffix}", "DOUBLE", f"{metric} on the test snapshot{words}")
+            for metric in CHURN_METRICS
+            for suffix, words in (
+                ("", ""),
+                ("_low", ", lower end of the 95 % interval (bootstrap over people)"),
+                ("_high", ", upper end of the 95 % interval (bootstrap over people)"),
+            )
+        ),
+        Column("threshold", "DOUBLE", "probability from which churn is called, set on held-out people"),
+        Column("is_champion", "BOOLEAN", "whether it was promoted"),
+        Column("reason", "VARCHAR", "why it was or was not"),
+    ),
+)
+
+CHURN_SCORES = Table(
+    "churn_scores",
+    "warehouse",
+    "One row per person active in the window that ends at as_of; empty without a champion.",
+    ("user_key",),
+    (
+        _USER,
+        Column("probability", "DOUBLE", "calibrated probability of churn, 0 to 1"),
+        Column("band", "VARCHAR", "low, medium or high"),
+        Column("reasons", "VARCHAR[]", "up to three features that move the score most, in words"),
+        Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
+        _AS_OF,
+    ),
+)
+
+ASSET_STATE = Table(
+    "asset_state",
+    "warehouse",
+    "One row per asset: what its table holds, so that the next materialization does only what is new.",
+    ("asset",),
+    (
+        Column("asset", "VARCHAR", "asset key"),
+        Column("load_id", "BIGINT", "newest load in the table"),
+        Column("fingerprint", "VARCHAR", "hash of rules, code and windows that made the table"),
+        Column("mlflow_run", "VARCHAR", "experiment and run of the training, for trained tables"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        STAGED_ROWS,
+        RAW_FILES,
+        RAW_EVENTS,
+        RAW_REJECTED,
+        RAW_CUSTOMERS,
+        INPUT_FILES,
+        REJECTED_EVENTS,
+        SCRUBBED_EVENTS,
+        PII_REMOVED,
+        DOMAIN_FEATURES,
+        USER_DAYS,
+        INTEREST_PROFILE,
+        INTEREST_SEGMENTS,
+        PRODUCTS,
+        PRODUCT_INTEREST,
+        FINANCE_FLAGS,
+        CUSTOMER_FEATURES,
+        CHURN_SNAPSHOTS,
+        CHURN_MODEL,
+        CHURN_SCORES,
+        ASSET_STATE,
+    )
+}
+
+
+def tables_of(database: Database) -> tuple[Table, ...]:
+    """The tables of one database, in the order of the dictionary."""
+    return tuple(table for table in TABLES.values() if table.database == database)

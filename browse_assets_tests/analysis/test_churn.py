@@ -1,0 +1,302 @@
+"""Churn: planted signal is promoted, noise is not, little data is a result; nobody is seen twice."""
+
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browse_assets.analysis import churn
+from browse_assets.analysis.churn import ChurnTraining, train_churn
+from browse_assets.analysis.churn_candidates import CANDIDATES, MODELS, SKOPS_TRUSTED_TYPES
+from browse_assets.analysis.churn_scores import score_people
+from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
+from browse_assets.analysis.evaluation import METRICS
+
+FEATURES = ("days_since_last", "sessions", "gap_mean_days", "noise")
+AS_OF = pd.Timestamp("2026-10-01")
+
+
+def _plan(train_snapshots: int = 3) -> WindowPlan:
+    days = 164 + 30 * (train_snapshots - 1)
+    return plan_windows(AS_OF - pd.Timedelta(days=days), AS_OF)
+
+
+def _snapshots(plan: WindowPlan, signal: float, people: int = 200, seed: int = 1) -> pd.DataFrame:
+    """Odds of leaving grow with a long pause between visits, not with days since the last one."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for t0 in plan.snapshot_times:
+        gap = rng.exponential(3, people)
+        odds = -1.0 + signal * (gap - 3)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "user_key": [f"person-{i:04d}" for i in range(people)],
+                    "snapshot_time": t0,
+                    "eligible": True,
+                    "reason": None,
+                    "churned": pd.array(rng.random(people) < 1 / (1 + np.exp(-odds)), "boolean"),
+                    "days_since_last": rng.exponential(4, people),
+                    "sessions": rng.poisson(20, people),
+                    "gap_mean_days": np.where(rng.random(people) < 0.05, np.nan, gap),
+                    "noise": rng.normal(size=people),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def planted() -> pd.DataFrame:
+    return _snapshots(_plan(), signal=1.2)
+
+
+@pytest.fixture(scope="module")
+def trained(planted: pd.DataFrame) -> ChurnTraining:
+    return train_churn(planted, plan=_plan(), features=FEATURES)
+
+
+def test_planted_signal_is_promoted(trained: ChurnTraining) -> None:
+    assert trained.status == "trained"
+    assert trained.champion in MODELS
+    table = trained.table.set_index("model")
+    assert table.index.tolist() == list(CANDIDATES)
+    assert table["is_champion"].sum() == 1
+    best = table.loc[trained.champion]
+    assert best["log_loss"] == table.loc[list(MODELS), "log_loss"].min()
+    assert best["roc_auc"] > 0.8
+    assert best["reason"] == trained.reason
+    assert table.loc["dummy", "roc_auc"] == 0.5
+    assert table.loc["dummy", "lift_10"] == pytest.approx(1)
+    for metric in METRICS:
+        assert (table[f"{metric}_low"] <= table[f"{metric}_high"]).all()
+    assert (table["log_loss"].between(table["log_loss_low"], table["log_loss_high"])).all()
+    assert (table["people"] == 200).all()
+
+
+def test_the_feature_that_matters_is_found(trained: ChurnTraining) -> None:
+    top = trained.importances.sort_values("importance").groupby("model").last()
+    assert (top["feature"] == "gap_mean_days").all()
+    assert set(top.index) == set(MODELS)
+    assert set(trained.random_split_auc) == set(MODELS)
+
+
+def test_noise_has_no_champion() -> None:
+    plan = _plan(2)
+    result = train_churn(_snapshots(plan, signal=0.0), plan=plan, features=FEATURES)
+    assert result.status == "trained"
+    assert result.champion is None
+    assert "no champion" in result.reason
+    assert not result.table["is_champion"].any()
+
+
+def test_one_rule_that_is_as_good_keeps_models_out() -> None:
+    log_loss = {
+        "dummy": pd.Series([0.7, 0.7, 0.7]),
+        "one_rule_recency": pd.Series([0.4, 0.4, 0.4]),
+        "logistic_regression": pd.Series([0.41, 0.41, 0.41]),
+        "decision_tree": pd.Series([0.5, 0.5, 0.5]),
+        "random_forest": pd.Series([0.45, 0.45, 0.45]),
+    }
+    champion, reason = churn._champion(log_loss)
+    assert champion is None
+    assert "days since the last visit alone do better" in reason
+    champion, reason = churn._champion(log_loss | {"one_rule_recency": pd.Series([0.41] * 3)})
+    assert champion == "logistic_regression"
+    assert "difference -0.290, 95% interval -0.290 to -0.290" in reason
+
+
+def test_two_trainings_are_equal_to_the_bit_whatever_the_order_of_rows(
+    planted: pd.DataFrame, trained: ChurnTraining
+) -> None:
+    again = train_churn(planted.sample(frac=1, random_state=3), plan=_plan(), features=FEATURES)
+    for name in ("table", "predictions", "importances"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(trained, name), check_exact=True)
+    assert again.random_split_auc == trained.random_split_auc
+
+
+def test_test_rows_are_seen_by_no_step_before(planted: pd.DataFrame, trained: ChurnTraining) -> None:
+    changed = planted.copy()
+    is_test = changed["snapshot_time"] == _plan().test_time
+    changed.loc[is_test, "noise"] += 100
+    changed.loc[is_test, "churned"] = ~changed.loc[is_test, "churned"]
+    again = train_churn(changed, plan=_plan(), features=FEATURES)
+    assert again.table["threshold"].tolist() == trained.table["threshold"].tolist()
+    assert [t.params for t in again.tuned.values()] == [t.params for t in trained.tuned.values()]
+    pd.testing.assert_frame_equal(
+        score_people(again.estimators["random_forest"], planted),
+        score_people(trained.estimators["random_forest"], planted),
+        check_exact=True,
+    )
+
+
+def test_rows_that_are_not_eligible_or_not_labelled_are_ignored(planted: pd.DataFrame, trained: ChurnTraining) -> None:
+    extra = planted.assign(user_key=planted["user_key"] + "-x", noise=1e9)
+    half = len(extra) // 2
+    extra.loc[extra.index[:half], "eligible"] = False
+    extra.loc[extra.index[half:], "churned"] = pd.NA
+    again = train_churn(pd.concat([planted, extra]), plan=_plan(), features=FEATURES)
+    pd.testing.assert_frame_equal(again.table, trained.table, check_exact=True)
+
+
+@pytest.mark.parametrize("snapshots", [1, 2, 4])
+def test_each_step_has_rows_of_its_own(snapshots: int) -> None:
+    plan = _plan(snapshots)
+    rows = churn._labelled_rows(_snapshots(plan, 1.0), FEATURES)
+    train = np.flatnonzero(rows.time.isin(plan.train_times))
+    parts = churn._divide(rows, train)
+    assert parts is not None
+    together = np.concatenate([parts.fit, parts.calibrate, parts.threshold])
+    assert sorted(together) == train.tolist()
+    people = [set(rows.user_key.iloc[p]) for p in (parts.calibrate, parts.threshold)]
+    assert not people[0] & people[1]
+    if snapshots > 1:
+        assert (rows.time.iloc[parts.calibrate] == plan.train_times[-1]).all()
+        assert (rows.time.iloc[parts.fit] < plan.train_times[-1]).all()
+    else:
+        assert not set(rows.user_key.iloc[parts.fit]) & (people[0] | people[1])
+
+
+@pytest.mark.parametrize(("snapshots", "forward"), [(2, False), (5, True), (6, True)])
+def test_folds_never_look_ahead(snapshots: int, forward: bool) -> None:
+    plan = _plan(snapshots)
+    rows = churn._labelled_rows(_snapshots(plan, 1.0), FEATURES)
+    fit = np.flatnonzero(rows.time.isin(plan.train_times[:-1]))
+    folds = churn._folds(rows, fit, plan)
+    assert len(folds) >= 2
+    for seen, held_out in folds:
+        if forward:
+            assert plan.outcome_end(rows.time.iloc[seen].max()) <= rows.time.iloc[held_out].min()
+        else:
+            assert not set(rows.user_key.iloc[seen]) & set(rows.user_key.iloc[held_out])
+
+
+def test_one_training_snapshot_is_enough_when_it_holds_both_outcomes() -> None:
+    plan = _plan(1)
+    result = train_churn(_snapshots(plan, signal=1.2), plan=plan, features=FEATURES)
+    assert result.status == "trained"
+    assert sum(result.rows.values()) == 400
+
+
+@pytest.mark.parametrize("which", ["train", "test"])
+def test_too_few_who_left_is_a_result(planted: pd.DataFrame, which: str) -> None:
+    plan = _plan()
+    times = plan.train_times if which == "train" else (plan.test_time,)
+    frame = planted.copy()
+    frame.loc[frame["snapshot_time"].isin(times), "churned"] = False
+    result = train_churn(frame, plan=plan, features=FEATURES)
+    assert (result.status, result.champion, len(result.table)) == ("not_enough_history", None, 0)
+    assert "hold 0 people who left" in result.reason
+
+
+def test_outcomes_that_cannot_be_divided_are_a_result() -> None:
+    plan = _plan(1)
+    frame = _snapshots(plan, signal=1.0)
+    train = frame.index[frame["snapshot_time"].isin(plan.train_times)]
+    rows = churn._labelled_rows(frame, FEATURES)
+    in_fit = rows.bucket[: len(train)] // 2 % 5 < 3
+    frame.loc[train, "churned"] = in_fit
+    result = train_churn(frame, plan=plan, features=FEATURES)
+    assert result.status == "not_enough_history"
+    assert "can't be divided" in result.reason
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30])
+def test_little_data_never_crashes(planted: pd.DataFrame, rows: int) -> None:
+    result = train_churn(planted.head(rows), plan=_plan(), features=FEATURES)
+    assert result.status == "not_enough_history"
+
+
+def test_a_plan_that_is_too_short_is_a_result(planted: pd.DataFrame) -> None:
+    plan = plan_windows(AS_OF - pd.Timedelta(days=5), AS_OF)
+    result = train_churn(planted, plan=plan, features=FEATURES)
+    assert (result.status, result.reason) == ("not_enough_history", plan.warning)
+
+
+def test_bad_columns_are_refused(planted: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="not among the features"):
+        train_churn(planted, plan=_plan(), features=["noise"])
+    with pytest.raises(ValueError, match="lacks the features"):
+        train_churn(planted, plan=_plan(), features=["days_since_last", "gone"])
+    with pytest.raises(ValueError, match="lack the columns"):
+        train_churn(planted.drop(columns="churned"), plan=_plan(), features=FEATURES)
+    with pytest.raises(ValueError, match="more than one row"):
+        train_churn(pd.concat([planted, planted.head(1)]), plan=_plan(), features=FEATURES)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_row_scores_the_same_alone_and_in_a_batch(
+    name: str, planted: pd.DataFrame, trained: ChurnTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = planted.iloc[:40]
+    batch = score_people(trained.estimators[name], frame)
+    for i in (0, 7, 39):
+        alone = score_people(trained.estimators[name], frame.iloc[[i]])
+        pd.testing.assert_frame_equal(alone, batch.iloc[[i]], check_exact=True)
+    monkeypatch.setattr("browse_assets.analysis.churn_scores.BLOCK_ROWS", 35)
+    pd.testing.assert_frame_equal(score_people(trained.estimators[name], frame), batch, check_exact=True)
+
+
+def test_scores_of_the_test_snapshot_are_the_predictions(planted: pd.DataFrame, trained: ChurnTraining) -> None:
+    frame = planted[planted["snapshot_time"] == _plan().test_time].sort_values("user_key")
+    assert trained.champion is not None
+    scores = score_people(trained.estimators[trained.champion], frame)
+    assert scores["user_key"].tolist() == trained.predictions["user_key"].tolist()
+    assert scores["probability"].tolist() == trained.predictions[trained.champion].tolist()
+
+
+def test_bands_and_reasons_say_what_moves_the_score(trained: ChurnTraining) -> None:
+    people = pd.DataFrame(
+        {
+            "days_since_last": [3.0, 3.0, None],
+            "sessions": [20, 20, None],
+            "gap_mean_days": [15.0, 0.1, None],
+            "noise": [0.0, 0.0, None],
+        },
+        index=[10, 20, 30],
+    )
+    scores = score_people(trained.estimators["logistic_regression"], people)
+    assert scores.index.tolist() == [10, 20, 30]
+    assert scores.loc[[10, 20], "band"].tolist() == ["high", "low"]
+    reasons = scores["reasons"]
+    assert reasons[10][0].startswith("gap mean days 15 (usual ")
+    assert reasons[10][0].endswith(": raises the risk")
+    assert reasons[20][0].endswith(": lowers the risk")
+    assert all(len(texts) <= 3 for texts in reasons)
+    assert 0 < scores["probability"][30] < 1
+
+
+def test_bands_begin_at_a_fifth_and_at_a_half(trained: ChurnTraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = pd.DataFrame(0.0, index=range(4), columns=list(FEATURES))
+    given = np.array([0.1999, 0.2, 0.4999, 0.5])
+    monkeypatch.setattr(
+        "browse_assets.analysis.churn_scores.churn_probability",
+        lambda _estimator, x: np.tile(given, len(x) // 4),
+    )
+    scores = score_people(trained.estimators["dummy"], people)
+    assert scores["band"].tolist() == ["low", "medium", "medium", "high"]
+    assert scores["reasons"].tolist() == [[]] * 4
+
+
+def test_nobody_to_score(planted: pd.DataFrame, trained: ChurnTraining) -> None:
+    scores = score_people(trained.estimators["random_forest"], planted.head(0))
+    assert scores.columns.tolist() == ["user_key", "probability", "band", "reasons"]
+    assert len(scores) == 0
+
+
+def test_saved_candidates_score_as_before(planted: pd.DataFrame, trained: ChurnTraining) -> None:
+    skops = pytest.importorskip("skops.io")
+    for estimator in trained.estimators.values():
+        loaded = skops.loads(skops.dumps(estimator), trusted=list(SKOPS_TRUSTED_TYPES))
+        pd.testing.assert_frame_equal(score_people(loaded, planted.head(20)), score_people(estimator, planted.head(20)))
+
+
+def test_a_feature_that_is_always_missing_does_no_harm(planted: pd.DataFrame) -> None:
+    plan = replace(_plan(), snapshot_times=_plan().snapshot_times[-3:])
+    frame = planted.assign(sessions=cast("float", None), noise=np.inf)
+    result = train_churn(frame, plan=plan, features=FEATURES)
+    assert result.status == "trained"
+    scores = score_people(result.estimators["logistic_regression"], planted.head(3))
+    assert scores["probability"].between(0, 1).all()

@@ -1,0 +1,128 @@
+"""Metrics: equal to scikit-learn's where it has them, to hand-made numbers where it has not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from browse_assets.analysis.evaluation import (
+    METRICS,
+    best_f1_threshold,
+    interval,
+    resample_metrics,
+)
+
+
+@st.composite
+def _predictions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float]:
+    """At least one of each outcome, probabilities in tenths so that ties are common."""
+    more = draw(st.lists(st.booleans(), max_size=40))
+    y = np.array([True, False, *more], dtype=float)
+    tenths = draw(st.lists(st.integers(0, 10), min_size=len(y), max_size=len(y)))
+    return y, np.clip(np.array(tenths) / 10, 0.01, 0.99), draw(st.integers(1, 9)) / 10
+
+
+@settings(max_examples=60, deadline=None)
+@given(_predictions())
+def test_metrics_are_those_of_scikit_learn(case: tuple[np.ndarray, np.ndarray, float]) -> None:
+    y, p, threshold = case
+    got = resample_metrics(y, {"m": p}, {"m": threshold}, seed=1, resamples=1)["m"].iloc[0]
+    called = p >= threshold
+    expected = {
+        "accuracy": reference.accuracy_score(y, called),
+        "recall": reference.recall_score(y, called),
+        "f1": reference.f1_score(y, called, zero_division=0),
+        "roc_auc": reference.roc_auc_score(y, p),
+        "average_precision": reference.average_precision_score(y, p),
+        "log_loss": reference.log_loss(y, p),
+        "brier": reference.brier_score_loss(y, p),
+    }
+    assert got[list(expected)].to_dict() == pytest.approx(expected)
+    if called.any():
+        assert got["precision"] == pytest.approx(reference.precision_score(y, called))
+    else:
+        assert np.isnan(got["precision"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(_predictions(), st.integers(0, 1000))
+def test_a_resample_is_the_metric_of_the_people_drawn(case: tuple[np.ndarray, np.ndarray, float], seed: int) -> None:
+    y, p, threshold = case
+    got = resample_metrics(y, {"m": p}, {"m": threshold}, seed=seed, resamples=1)["m"].iloc[1]
+    draws = np.random.default_rng(seed).multinomial(len(y), np.full(len(y), 1 / len(y)), size=1)[0]
+    drawn_y, drawn_p = np.repeat(y, draws), np.repeat(p, draws)
+    assert got["log_loss"] == pytest.approx(reference.log_loss(drawn_y, drawn_p, labels=[0, 1]))
+    if 0 < drawn_y.sum() < len(drawn_y):
+        assert got["roc_auc"] == pytest.approx(reference.roc_auc_score(drawn_y, drawn_p))
+    else:
+        assert np.isnan(got["roc_auc"])
+
+
+def test_lift_by_hand() -> None:
+    # 20 people, 5 churners; the two highest scores are both churners: (2/2) / (5/20).
+    y = np.array([1, 1, 0, 0, 1] + [0] * 13 + [1, 1])
+    p = np.linspace(0.95, 0.05, 20)
+    got = resample_metrics(y, {"m": p}, {"m": 0.5}, seed=1, resamples=1)["m"].iloc[0]
+    assert got["lift_10"] == pytest.approx(4)
+
+
+def test_lift_counts_ties_at_the_border_in_part() -> None:
+    # One sure churner, then four tied people with two churners, of whom one place is left.
+    y = np.array([1, 1, 1, 0, 0] + [0] * 15)
+    p = np.array([0.9] + [0.8] * 4 + [0.1] * 15)
+    got = resample_metrics(y, {"m": p}, {"m": 0.5}, seed=1, resamples=1)["m"].iloc[0]
+    assert got["lift_10"] == pytest.approx((1.5 / 2) / (3 / 20))
+
+
+def test_calibration_error_by_hand() -> None:
+    # Ten bins of two people: predicted 0.05 .. 0.95, and the rate is 0 in five, 1 in five.
+    p = np.repeat(np.arange(0.05, 1, 0.1), 2)
+    y = (p > 0.5).astype(float)
+    got = resample_metrics(y, {"m": p}, {"m": 0.5}, seed=1, resamples=1)["m"].iloc[0]
+    assert got["calibration_error"] == pytest.approx(np.mean([0.05, 0.15, 0.25, 0.35, 0.45]))
+
+
+def test_a_constant_at_the_base_rate_is_calibrated_and_lifts_nothing() -> None:
+    y = np.array([1.0] * 3 + [0.0] * 7)
+    got = resample_metrics(y, {"m": np.full(10, 0.3)}, {"m": 0.5}, seed=1)["m"]
+    assert got[["calibration_error", "lift_10", "roc_auc"]].to_numpy()[0] == pytest.approx([0, 1, 0.5])
+    # Also in each resample with a churner in it: a constant ranks nobody above anybody.
+    assert got["lift_10"].dropna().to_numpy() == pytest.approx(np.ones(got["lift_10"].count()))
+
+
+def test_draws_are_shared_between_models_and_fixed_by_the_seed() -> None:
+    rng = np.random.default_rng(5)
+    y, p = (rng.random(50) < 0.4).astype(float), rng.random(50)
+    both = resample_metrics(y, {"a": p, "b": p}, {"a": 0.5, "b": 0.5}, seed=3)
+    assert both["a"].shape == (301, len(METRICS))
+    assert both["a"].equals(both["b"])
+    assert not both["a"].equals(resample_metrics(y, {"a": p}, {"a": 0.5}, seed=4)["a"])
+
+
+def test_many_people_are_resampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    y, p = (rng.random(50) < 0.4).astype(float), rng.random(50)
+    whole = resample_metrics(y, {"a": p}, {"a": 0.5}, seed=3)["a"]
+    monkeypatch.setattr("browse_assets.analysis.evaluation.BLOCK_CELLS", 350)
+    blocks = resample_metrics(y, {"a": p}, {"a": 0.5}, seed=3)["a"]
+    np.testing.assert_allclose(blocks, whole, rtol=1e-12)
+
+
+def test_interval_by_hand() -> None:
+    assert interval([np.nan, *range(101)]) == (2.5, 97.5)
+    assert np.isnan(interval([np.nan])).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "threshold"),
+    [
+        ([1, 1, 0, 0], [0.9, 0.6, 0.4, 0.1], 0.6),
+        ([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1], 0.7),
+        # Calling one (F1 2/3) and calling all (F1 2/3) tie: fewer people are called.
+        ([1, 0, 0, 1], [0.9, 0.8, 0.7, 0.1], 0.9),
+        ([0, 1, 0], [0.3, 0.3, 0.3], 0.3),
+    ],
+)
+def test_threshold_by_hand(y: list[int], p: list[float], threshold: float) -> None:
+    assert best_f1_threshold(y, p) == threshold

@@ -1,0 +1,312 @@
+"""Scrubbing, sessions, dwell and rollups, from hand-made rows and from increments."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from browse_assets.settings import Settings
+from browse_assets.sql import read_sql
+from browse_assets_tests.assets.test_loading import view, write_panel
+
+Query = Callable[..., list[tuple[Any, ...]]]
+Materialize = Callable[..., Any]
+
+CHAIN = ("raw_events", "input_files", "scrubbed_events", "pii_removed", "domain_features", "user_days")
+START = datetime(2024, 5, 1)
+
+
+def sessions_of(times: list[tuple[int, float]], given_seconds: list[float | None] | None = None) -> list[Any]:
+    """(session number by first appearance, dwell, method) of events (user, seconds) in their order."""
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE unsessioned (event_id UUID, user_key UUID, event_time TIMESTAMP, given_seconds DOUBLE, "
+        "given_kind VARCHAR, load_id BIGINT, old_session_id UUID, old_seconds DOUBLE, old_method VARCHAR)"
+    )
+    for i, (user, seconds) in enumerate(times):
+        known = given_seconds[i] if given_seconds else None
+        con.execute(
+            "INSERT INTO unsessioned VALUES (?, ?, ?, ?, ?, 1, NULL, NULL, NULL)",
+            [
+                UUID(int=i),
+                UUID(int=user),
+                START + timedelta(seconds=seconds),
+                known,
+                "extension" if known else None,
+            ],
+        )
+    rows = con.execute(
+        f"SELECT event_id, session_id, dwell_seconds, dwell_method FROM ({read_sql('sessions').rstrip().rstrip(';')}) "
+        "ORDER BY event_id",
+        {"load_id": 2},
+    ).fetchall()
+    con.close()
+    return rows
+
+
+@pytest.mark.parametrize(("gap", "sessions"), [(1799.999, 1), (1800, 1), (1800.001, 2)])
+def test_a_session_ends_after_a_gap_of_more_than_1800_seconds(gap: float, sessions: int) -> None:
+    assert len({row[1] for row in sessions_of([(1, 0), (1, gap)])}) == sessions
+
+
+def test_a_session_ends_24_hours_after_its_start() -> None:
+    hour = 3600.0
+    times = [(1, i * hour / 2) for i in range(0, 101)]  # every 30 minutes for 50 hours
+    found = sessions_of(times)
+    starts = sorted({row[1].int for row in found})
+    # 24 h after 0 h is 24 h: not more. So the next starts at 24.5 h, the third at 49 h.
+    assert [times[i][1] / hour for i in starts] == [0, 24.5, 49]
+
+
+def test_dwell_is_the_sources_own_or_a_gap_of_at_most_300_seconds_or_unknown() -> None:
+    found = sessions_of([(1, 0), (1, 300), (1, 600.001), (1, 700)], [None, None, 12.5, None])
+    assert [(row[2], row[3]) for row in found] == [
+        (300, "gap"),
+        (None, None),
+        (12.5, "extension"),
+        (None, None),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 400_000).map(lambda n: n / 4)), min_size=1, max_size=60))
+def test_sessions_are_the_gaps_plus_one(times: list[tuple[int, float]]) -> None:
+    """Against a plain loop over the sorted events of each person."""
+    expected = 0
+    for user in {user for user, _ in times}:
+        mine = sorted(seconds for other, seconds in times if other == user)
+        start = previous = mine[0]
+        expected += 1
+        for seconds in mine[1:]:
+            if seconds - previous > 1800 or seconds - start > 86400:
+                expected += 1
+                start = seconds
+            previous = seconds
+    found = sessions_of(times)
+    assert len(found) == len(times)
+    assert len({row[1] for row in found}) == expected
+
+
+def test_scrubbed_rows(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    header = [
+        "userId",
+        "ip",
+        "timestamp",
+        "url",
+        "title",
+        "referrer",
+        "device",
+        "metadata.name",
+        "metadata.content",
+    ]
+    rows = [
+        [
+            "ann@example.com",
+            "198.51.100.7",
+            "2024-05-01T10:00:00Z",
+            "https://me:pw@www.google.co.uk/search?q=call+%2B44+20+7946+0958+now&sid=1#top",
+            "ann@example.com - Search",
+            "https://mail.example.org/inbox?id=3",
+            "Ann's iPhone",
+            "author",
+            "Ann Example",
+        ],
+        [
+            "ann@example.com",
+            "198.51.100.7",
+            "2024-05-01T10:01:00Z",
+            "https://shop.example.co.uk/users/ann/orders/123456789?email=ann%40example.com",
+            "Order",
+            "",
+            "",
+            "og:image",
+            "https://cdn.example.net/p/1.png?user=ann",
+        ],
+    ]
+    write_panel(settings.inbox / "p.csv", rows, header)
+    materialize("raw_events", "input_files", "scrubbed_events", "pii_removed")
+    assert warehouse(
+        "SELECT url, host, domain, title, metadata, search_terms, referrer_domain, device, "
+        "dwell_seconds, dwell_method FROM scrubbed_events ORDER BY event_time"
+    ) == [
+        (
+            "https://www.google.co.uk/search",
+            "www.google.co.uk",
+            "google.co.uk",
+            "{email} - Search",
+            [],
+            "call {phone} now",
+            "example.org",
+            "mobile",
+            60.0,
+            "gap",
+        ),
+        (
+            "https://shop.example.co.uk/users/{user}/orders/{id}",
+            "shop.example.co.uk",
+            "example.co.uk",
+            "Order",
+            [{"name": "og:image", "content": "https://cdn.example.net/p/1.png"}],
+            None,
+            None,
+            None,
+            None,
+            None,
+        ),
+    ]
+    assert warehouse("SELECT column_name, kind, values_removed FROM pii_removed ORDER BY ALL") == [
+        ("ip", "ip", 2),
+        ("metadata", "personal_tag", 1),
+        ("search_terms", "phone", 1),
+        ("title", "email", 1),
+        ("url", "credentials", 1),
+        ("url", "fragment", 1),
+        ("url", "id", 1),
+        ("url", "query", 2),
+        ("url", "user", 1),
+        ("user_id", "pseudonymised", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("write to ann.example@mail.example.com today", "write to {email} today"),
+        ("call +49 30 901820 or (212) 555-0123", "call {phone} or {phone}"),
+        ("card 4111 1111 1111 1111", "card {card}"),
+        ("SSN 078-05-1120", "SSN {ssn}"),
+        ("pay to DE89 3704 0044 0532 0130 00", "pay to {iban}"),
+        ("at 52.520008, 13.404954", "at {geo}"),
+        ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "token {token}"),
+        ("Top 10 laptops of 2026 under $1,500", "Top 10 laptops of 2026 under $1,500"),
+        ("News of 2026-06-30 at 10:20", "News of 2026-06-30 at 10:20"),
+        ("iPhone 17 Pro Max 256GB", "iPhone 17 Pro Max 256GB"),
+    ],
+)
+def test_texts(text: str, expected: str) -> None:
+    con = duckdb.connect()
+    con.execute(read_sql("macros"))
+    assert con.execute("SELECT scrub_text(?)", [text]).fetchone() == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://ex.com/a%40b.com/c;jsessionid=1/d", "https://ex.com/{email}/c/d"),
+        ("https://ex.com/x/ann%2540example.com/", "https://ex.com/x/{email}/"),
+        ("https://ex.com/%ff%fe/secret", "https://ex.com/{undecodable}"),
+        ("https://ex.com/a%3Femail%3Dann", "https://ex.com/a"),
+        ("https://ex.com/a%253Femail%253Dann", "https://ex.com/a"),
+        ("https://ex.com/@ann/post", "https://ex.com/@{user}/post"),
+        ("https://ex.com/3f2504e0-4f89-41d3-9a0c-0305e82c3301", "https://ex.com/{id}"),
+        ("HTTPS://ex.com", "https://ex.com"),
+        (
+            "https://ex.com/how-to-choose-a-mortgage-in-2026.html",
+            "https://ex.com/how-to-choose-a-mortgage-in-2026.html",
+        ),
+    ],
+)
+def test_urls(url: str, expected: str) -> None:
+    con = duckdb.connect()
+    con.execute(read_sql("macros"))
+    found = con.execute("SELECT scrub_url($url, url_host($url))", {"url": url}).fetchone()
+    assert found == (expected,)
+
+
+def test_hops_and_subframes_are_events_but_no_page_views(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    header = ["userId", "timestamp", "url", "transition"]
+    rows = [
+        ["ann", "2024-05-01T10:00:00Z", "https://example.com/r", "redirect"],
+        ["ann", "2024-05-01T10:00:01Z", "https://example.com/a", "link"],
+        ["ann", "2024-05-01T10:00:02Z", "https://example.com/f", "subframe"],
+    ]
+    write_panel(settings.inbox / "p.csv", rows, header)
+    materialize(*CHAIN)
+    assert warehouse("SELECT page_views, sessions FROM domain_features") == [(1, 1)]
+    assert warehouse("SELECT page_views, sessions, domains FROM user_days") == [(1, 1, 1)]
+
+
+DERIVED = {
+    "scrubbed_events": "* EXCLUDE (load_id)",
+    "pii_removed": "*",
+    "domain_features": "*",
+    "user_days": "*",
+}
+
+
+@given(data=st.data())
+def test_increments_equal_a_rebuild(data: st.DataObject) -> None:
+    """Any split of any events over any loads gives the tables that one load gives."""
+    moments = data.draw(
+        st.lists(st.tuples(st.integers(1, 2), st.integers(0, 4000)), min_size=1, max_size=30, unique=True)
+    )
+    loads = [data.draw(st.integers(0, 2)) for _ in moments]
+    whole = _simulate([list(range(len(moments)))], moments)
+    parts = _simulate([[i for i, load in enumerate(loads) if load == n] for n in range(3)], moments)
+    assert parts == whole
+
+
+def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[Any]:
+    """Sessions after loading batches one by one with the statements of the asset."""
+    from browse_assets.assets.events import SESSION_STARTS, UNSESSIONED
+
+    con = duckdb.connect()
+    columns = "event_id UUID, user_key UUID, event_time TIMESTAMP"
+    con.execute(
+        f"CREATE TABLE scrubbed_events ({columns}, dwell_seconds DOUBLE, dwell_method VARCHAR, session_id UUID, "
+        "load_id BIGINT)"
+    )
+    for load, batch in enumerate(batches, start=1):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE fresh ({columns}, given_seconds DOUBLE, given_kind VARCHAR, load_id BIGINT)"
+        )
+        for i in batch:
+            user, minutes = moments[i]
+            con.execute(
+                "INSERT INTO fresh VALUES (?, ?, ?, NULL, NULL, ?)",
+                [UUID(int=i), UUID(int=user), START + timedelta(minutes=minutes), load],
+            )
+        con.execute("CREATE OR REPLACE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": load - 1})
+        con.execute("CREATE OR REPLACE TEMP TABLE unsessioned AS " + UNSESSIONED, {"since": load - 1})
+        con.execute("CREATE OR REPLACE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": load})
+        con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
+        con.execute("INSERT INTO scrubbed_events BY NAME SELECT * FROM sessioned")
+    rows = con.execute(
+        "SELECT event_id, session_id, dwell_seconds, dwell_method FROM scrubbed_events ORDER BY 1"
+    ).fetchall()
+    con.close()
+    return rows
+
+
+def test_a_late_file_that_cuts_sessions_equals_a_rebuild(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    def at(minutes: float) -> str:
+        return (START + timedelta(minutes=minutes)).isoformat()
+
+    first = [view("ann", at(m), f"https://site{m % 3}.example/{m}") for m in (0, 25, 50, 400, 1500, 1525)]
+    first += [view("bob", at(m), f"https://site{m % 3}.example/{m}") for m in (0, 700)]
+    late = [view("ann", at(m), f"https://late.example/{m}") for m in (12, 70, 1480)]
+    write_panel(settings.inbox / "1.csv", first)
+    materialize(*CHAIN)
+    write_panel(settings.inbox / "2.csv", late)
+    materialize(*CHAIN)
+    increments = {name: warehouse(f"SELECT {columns} FROM {name} ORDER BY ALL") for name, columns in DERIVED.items()}
+    settings.warehouse_path.unlink()
+    materialize(*CHAIN)
+    for name, columns in DERIVED.items():
+        assert warehouse(f"SELECT {columns} FROM {name} ORDER BY ALL") == increments[name], name
+
+
+def test_nothing_new_changes_no_row(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    write_panel(settings.inbox / "1.csv", [view("ann", "2024-05-01T10:00:00Z", "https://example.com/a")])
+    materialize(*CHAIN)
+    before = {name: warehouse(f"SELECT rowid, * FROM {name} ORDER BY ALL") for name in DERIVED}
+    materialize(*CHAIN)
+    assert {name: warehouse(f"SELECT rowid, * FROM {name} ORDER BY ALL") for name in DERIVED} == before

@@ -1,0 +1,45 @@
+"""Staging one file into a list of rows, as the tests of the readers want it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from browse_assets.readers.staging import stage
+from browse_assets.tables import STAGED_ROWS
+
+Row = dict[str, object]
+
+
+class Reader:
+    """Stages files and hands back their rows in order, and the format that was found."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+        self.con = con
+        self.scratch = scratch
+        self.format: str | None = None
+
+    def __call__(self, path: Path, owner: str = "owner") -> list[Row]:
+        """One dict per staged row, ordered by row_number; checks what every reader owes."""
+        with stage(self.con, path, owner=owner, scratch=self.scratch) as staged:
+            relation = staged.relation
+            self.format = staged.format
+            expected = [column.name for column in STAGED_ROWS.columns]
+            assert relation.columns == expected
+            types = self.con.execute(f"SELECT {', '.join(f'NULL::{c.type}' for c in STAGED_ROWS.columns)}")
+            assert [str(kind) for kind in relation.types] == [str(d[1]) for d in types.description or []]
+            rows = self.con.sql("SELECT * FROM relation ORDER BY row_number").fetchall()
+        assert not list(self.scratch.iterdir())
+        numbers = [row[0] for row in rows]
+        assert len(set(numbers)) == len(numbers)
+        return [dict(zip(expected, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Iterator[Callable[..., list[Row]]]:
+    """A reader on a connection and scratch folder of its own."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(mode=0o700)
+    with duckdb.connect() as con:
+        yield Reader(con, scratch)

@@ -1,0 +1,95 @@
+"""Dagster's configuration as Dagster itself reads it, and runs that a kill left behind."""
+
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
+from browse_assets.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", tracking_uri="sqlite:///unused.db", artifact_dir=tmp_path / "artifacts")
+
+
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as opened:
+        yield opened
+
+
+def test_nothing_is_sent_home_and_nothing_covers_the_first_page(instance: dg.DagsterInstance) -> None:
+    assert not instance.telemetry_enabled
+    assert not instance.nux_enabled
+    assert instance.freshness_enabled
+
+
+def test_runs_queue_one_at_a_time(instance: dg.DagsterInstance) -> None:
+    config = instance.get_concurrency_config()
+    assert config.run_queue_config is not None
+    assert config.run_queue_config.max_concurrent_runs == 1
+    assert config.pool_config.default_pool_limit == 1
+    assert config.pool_config.pool_granularity is not None
+    assert config.pool_config.pool_granularity.value == "run"
+    assert instance.run_monitoring_enabled
+
+
+def test_all_that_dagster_stores_lies_in_its_home(settings: Settings) -> None:
+    home = prepare_dagster_home(settings)
+
+    @dg.asset
+    def counted() -> None: ...
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert dg.materialize([counted], instance=instance).success
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert list(home.rglob("runs.db"))
+    assert [path.name for path in settings.data_dir.iterdir()] == [home.name]
+
+
+def test_the_file_is_written_only_when_it_differs(settings: Settings) -> None:
+    config = prepare_dagster_home(settings) / "dagster.yaml"
+    wanted, written = config.read_text(), config.stat().st_mtime_ns
+    prepare_dagster_home(settings)
+    assert config.stat().st_mtime_ns == written
+    config.write_text("telemetry:\n  enabled: true\n")
+    prepare_dagster_home(settings)
+    assert config.read_text() == wanted
+
+
+# A run that kills itself in the middle of a step that holds the writers' pool.
+KILLED_RUN = """
+    import os, signal, sys
+    import dagster as dg
+
+    @dg.asset(pool="duckdb_writer")
+    def written():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
+        dg.materialize([written], instance=instance)
+"""
+
+
+def test_a_killed_run_neither_stays_in_the_queue_nor_holds_the_pool(settings: Settings) -> None:
+    home = str(prepare_dagster_home(settings))
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED_RUN), home], capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+
+    @dg.asset(pool="duckdb_writer")
+    def written() -> None: ...
+
+    with dg.DagsterInstance.from_config(home) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.STARTED]
+        assert end_orphaned_runs(instance) == 1
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+        assert end_orphaned_runs(instance) == 0
+        assert dg.materialize([written], instance=instance).success

@@ -1,0 +1,160 @@
+"""Vault, keys, locks and transactions."""
+
+import os
+import subprocess
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from dagster_shared.error import SerializableErrorInfo
+
+from browse_assets import resources
+from browse_assets.resources import (
+    DatabaseBusyError,
+    Keys,
+    PrivateDataError,
+    VaultKeyError,
+    load_keys,
+    open_databases,
+    transaction,
+    withheld_values,
+)
+from browse_assets.settings import Settings
+
+CANARY = "canary.person@example.com"
+
+
+def test_vault_holds_no_plain_text(settings: Settings) -> None:
+    with open_databases(settings, vault="write") as con:
+        con.execute("INSERT INTO vault.raw_rejected VALUES ('f', 1, 'bad_url', ?, 1)", [CANARY * 50])
+        con.execute("CHECKPOINT vault")
+        assert con.execute("SELECT count(*) FROM vault.raw_rejected").fetchone() == (1,)
+    for file in settings.data_dir.rglob("*"):
+        if file.is_file():
+            assert CANARY.encode() not in file.read_bytes(), file.name
+    assert settings.vault_path.stat().st_mode & 0o077 == 0
+
+
+def test_wrong_key_is_said_and_touches_nothing(settings: Settings) -> None:
+    with open_databases(settings, vault="write"):
+        pass
+    before = settings.vault_path.read_bytes()
+    with pytest.raises(VaultKeyError, match="BROWSE_SECRET_KEY") as caught:
+        with open_databases(replace(settings, secret_key_hex="cd" * 32), vault="write"):
+            pass
+    assert settings.vault_path.read_bytes() == before
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "cd" * 32 not in str(caught.value)
+
+
+def test_key_file_is_made_once_and_for_the_owner_only(settings: Settings) -> None:
+    without = replace(settings, secret_key_hex=None)
+    first = load_keys(without)
+    assert without.key_file.stat().st_mode & 0o777 == 0o600
+    assert load_keys(without).vault == first.vault
+    without.key_file.chmod(0o644)
+    with pytest.raises(VaultKeyError, match="chmod 600"):
+        load_keys(without)
+
+
+def test_lost_key_is_not_replaced(settings: Settings) -> None:
+    with open_databases(settings, vault="write"):
+        pass
+    with pytest.raises(VaultKeyError, match="its key is gone"):
+        load_keys(replace(settings, secret_key_hex=None))
+    assert not settings.key_file.exists()
+
+
+@pytest.mark.parametrize("secret", ["", "xyz", "ab" * 31])
+def test_malformed_key_is_refused(settings: Settings, secret: str) -> None:
+    if not secret:
+        settings.key_file.parent.mkdir(parents=True)
+        settings.key_file.write_text("")
+        settings.key_file.chmod(0o600)
+    with pytest.raises(VaultKeyError, match="32 bytes"):
+        load_keys(replace(settings, secret_key_hex=secret or None))
+
+
+def test_user_key_is_the_documented_hmac() -> None:
+    import hashlib
+    import hmac
+
+    keys = Keys(bytes.fromhex("ab" * 32))
+    digest = hmac.new(keys._pseudonym, b"ann", hashlib.sha256).digest()
+    assert keys.user_key("ann").bytes == digest[:16]
+    assert len({keys.vault, keys.event, keys._pseudonym.hex()}) == 3
+
+
+def test_settings_do_not_show_the_key(settings: Settings) -> None:
+    assert (settings.secret_key_hex or "") not in repr(settings)
+
+
+def test_a_lock_is_waited_for_and_then_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with open_databases(settings, warehouse="write"):
+        pass
+    ready = tmp_path / "ready"
+    code = (
+        "import duckdb, pathlib, sys, time\n"
+        "con = duckdb.connect(sys.argv[1])\n"
+        "pathlib.Path(sys.argv[2]).touch()\n"
+        "time.sleep(float(sys.argv[3]))\n"
+    )
+
+    def hold(seconds: float) -> subprocess.Popen[bytes]:
+        ready.unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", code, str(settings.warehouse_path), str(ready), str(seconds)])
+        while not ready.exists():
+            assert process.poll() is None
+        return process
+
+    holder = hold(1.0)
+    with open_databases(settings, warehouse="write") as con:
+        assert con.execute("SELECT 1").fetchone() == (1,)
+    assert holder.wait() == 0
+
+    monkeypatch.setattr(resources, "LOCK_WAIT_SECONDS", 0.5)
+    holder = hold(60.0)
+    try:
+        with pytest.raises(DatabaseBusyError, match=r"browse\.duckdb"):
+            with open_databases(settings, warehouse="write"):
+                pass
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_transaction_is_all_or_nothing(settings: Settings) -> None:
+    with open_databases(settings, warehouse="write") as con:
+        with pytest.raises(ZeroDivisionError):
+            with transaction(con):
+                con.execute("INSERT INTO rejected_events VALUES ('f', 1, 'no_url')")
+                raise ZeroDivisionError
+        assert con.execute("SELECT count(*) FROM rejected_events").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("what", ["duckdb", "python"])
+def test_errors_over_personal_data_carry_no_values(what: str) -> None:
+    with pytest.raises(PrivateDataError, match="Scrubbing failed with") as caught:
+        with withheld_values("Scrubbing"):
+            if what == "duckdb":
+                duckdb.sql(f"SELECT '{CANARY}'::INTEGER").fetchall()
+            else:
+                raise KeyError(CANARY)
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+    assert (
+        CANARY
+        not in SerializableErrorInfo.from_traceback(
+            traceback.TracebackException.from_exception(caught.value)
+        ).to_string()
+    )
+
+
+def test_spill_and_scratch_are_for_the_owner_only(settings: Settings) -> None:
+    with open_databases(settings, vault="write"):
+        assert os.stat(settings.scratch).st_mode & 0o077 == 0
