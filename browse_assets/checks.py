@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from browse_assets.resources import Databases
+from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.tables import TABLES, Table, tables_of
 
 _SHOWN_ROWS = 10
@@ -58,7 +58,7 @@ COUNTS_THAT_DIFFER_FROM_THE_VAULT = """
 """
 
 
-@dg.asset_check(asset="input_files", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="input_files", blocking=True)
 def counts_add_up(databases: Databases) -> dg.AssetCheckResult:
     """For each file, rows read = accepted + folded + duplicates + rejected, and the vault agrees."""
     with databases.open(vault="read", warehouse="read") as con:
@@ -75,7 +75,7 @@ UNREADABLE_FILES = """
 """
 
 
-@dg.asset_check(asset="input_files")
+@dg.asset_check(pool=WRITER_POOL, asset="input_files")
 def files_readable(databases: Databases) -> dg.AssetCheckResult:
     """Every input file could be read; a warning, since the others went on."""
     with databases.open(warehouse="read") as con:
@@ -90,7 +90,7 @@ MISSING_FROM_SCRUBBED = """
 """
 
 
-@dg.asset_check(asset="scrubbed_events", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events", blocking=True)
 def nothing_lost_in_scrubbing(databases: Databases) -> dg.AssetCheckResult:
     """Each page view of the vault is scrubbed once, and nothing else is there."""
     with databases.open(vault="read", warehouse="read") as con:
@@ -116,7 +116,7 @@ PERSONAL_DATA_LEFT = f"""
 """
 
 
-@dg.asset_check(asset="scrubbed_events", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events", blocking=True)
 def no_personal_data(databases: Databases) -> dg.AssetCheckResult:
     """No e-mail, card, social security or phone number, token or query string is left in any text."""
     with databases.open(warehouse="read") as con:
@@ -135,7 +135,7 @@ SESSIONS_THAT_BREAK_THE_RULE = """
 """
 
 
-@dg.asset_check(asset="scrubbed_events")
+@dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events")
 def sessions_by_definition(databases: Databases) -> dg.AssetCheckResult:
     """No session has a pause of more than 1,800 s, lasts longer than 24 h, or belongs to two people."""
     with databases.open(warehouse="read") as con:
@@ -153,14 +153,14 @@ def rollup_differences(table: str) -> str:
     """
 
 
-@dg.asset_check(asset="domain_features", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="domain_features", blocking=True)
 def domain_features_match_events(databases: Databases) -> dg.AssetCheckResult:
     """On each day, the page views of domain_features are those of scrubbed_events."""
     with databases.open(warehouse="read") as con:
         return _verdict(con, rollup_differences("domain_features"), "days that differ from the events")
 
 
-@dg.asset_check(asset="user_days", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="user_days", blocking=True)
 def user_days_match_events(databases: Databases) -> dg.AssetCheckResult:
     """On each day, the page views of user_days are those of scrubbed_events."""
     with databases.open(warehouse="read") as con:
@@ -189,6 +189,7 @@ def contract_violations(table: Table) -> str:
 
 def _contract_check(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(
+        pool=WRITER_POOL,
         asset=table.name,
         name=f"{table.name}_contract",
         description=f"{table.grain} Columns are those of the data dictionary; the key is unique and never NULL.",
@@ -208,7 +209,7 @@ PROBABILITIES_OUT_OF_RANGE = """
 """
 
 
-@dg.asset_check(asset="interest_profile")
+@dg.asset_check(pool=WRITER_POOL, asset="interest_profile")
 def interest_probabilities_in_range(databases: Databases) -> dg.AssetCheckResult:
     """Probabilities and shares lie between 0 and 1."""
     with databases.open(warehouse="read") as con:
@@ -221,11 +222,9 @@ SENSITIVE_TOPICS = """
 """
 
 
-@dg.asset_check(asset="interest_profile", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="interest_profile", blocking=True)
 def no_sensitive_topics(databases: Databases) -> dg.AssetCheckResult:
     """No topic marked sensitive is stored about a person."""
-    from browse_assets.resources import load_reference
-
     with databases.open(warehouse="read") as con:
         load_reference(con, ["topics"])
         return _verdict(con, SENSITIVE_TOPICS, "sensitive topics")
@@ -237,7 +236,7 @@ SMALL_SEGMENTS = """
 """
 
 
-@dg.asset_check(asset="interest_segments")
+@dg.asset_check(pool=WRITER_POOL, asset="interest_segments")
 def segments_large_enough(databases: Databases) -> dg.AssetCheckResult:
     """No segment has fewer than five people, in panels of ten or more."""
     with databases.open(warehouse="read") as con:
@@ -250,7 +249,7 @@ INTEREST_WITHOUT_SHOPPING = """
 """
 
 
-@dg.asset_check(asset="finance_flags")
+@dg.asset_check(pool=WRITER_POOL, asset="finance_flags")
 def interest_needs_shopping(databases: Databases) -> dg.AssetCheckResult:
     """Nobody is flagged as interested in a financial product by servicing alone."""
     with databases.open(warehouse="read") as con:
@@ -264,7 +263,7 @@ LABELS_OF_THE_FUTURE = """
 """
 
 
-@dg.asset_check(asset="churn_snapshots", blocking=True)
+@dg.asset_check(pool=WRITER_POOL, asset="churn_snapshots", blocking=True)
 def labels_are_observed(databases: Databases) -> dg.AssetCheckResult:
     """Who is eligible has a label, who is not yet observed has none, and no feature saw the future."""
     with databases.open(warehouse="read") as con:
@@ -277,7 +276,7 @@ NO_CHAMPION = """
 """
 
 
-@dg.asset_check(asset="churn_model")
+@dg.asset_check(pool=WRITER_POOL, asset="churn_model")
 def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
     """A model beat its baselines and was promoted; a warning, since 'none did' is an honest result."""
     with databases.open(warehouse="read") as con:

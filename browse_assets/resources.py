@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Access = Literal["read", "write"]
 
+# One process may write a DuckDB file: runs that touch the databases take turns.
+WRITER_POOL = "duckdb_writer"
+
 # A notebook that reads keeps the file for as long as its query takes; a run waits that long, not for ever.
 LOCK_WAIT_SECONDS = 60.0
 LOCK_RETRY_SECONDS = 0.2
@@ -152,8 +155,8 @@ def open_databases(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the wanted databases attached as `vault` and `warehouse`, each with its tables.
 
-    Large intermediate results spill below the data folder, encrypted where the vault is open. Unqualified names mean the
-    warehouse where it is attached.
+    Large intermediate results spill below the data folder, encrypted where the vault is open.
+    Unqualified names mean the warehouse where it is attached.
 
     Raises:
         VaultKeyError: the vault was written with another key.
@@ -306,8 +309,15 @@ class ExperimentTracker(dg.ConfigurableResource):
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)
+        self._end_orphans(mlflow.MlflowClient(), mlflow.get_experiment_by_name(experiment).experiment_id)
         with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
             yield run
+
+    @staticmethod
+    def _end_orphans(client: Any, experiment_id: str) -> None:
+        """Trainings take turns, so a run that still says RUNNING belongs to a process that was killed."""
+        for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+            client.set_terminated(run.info.run_id, "KILLED")
 
     def client(self) -> Any:
         """The mlflow module with its tracking address set (importing it takes 4 s: only in training)."""

@@ -16,6 +16,7 @@ import dagster as dg
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.resources import DatabaseBusyError, VaultKeyError, load_keys
 from browse_assets.settings import Settings, SettingsError, load_settings
+from browse_assets.sole_process import AlreadyRunningError, sole_process
 from browse_assets.summary import summarize
 
 JOB = "ml_analysis_pipeline"
@@ -24,9 +25,9 @@ JOB = "ml_analysis_pipeline"
 class Progress(logging.Handler):
     """Writes a line when an asset is done, and each warning and error of Dagster's events."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, assets: Sequence[str]) -> None:
         super().__init__(level=logging.DEBUG)
-        self._total = total
+        self._assets = set(assets)
         self._done = 0
         self._started: dict[str, float] = {}
 
@@ -39,13 +40,15 @@ class Progress(logging.Handler):
                 self._write(f"      {record.getMessage().rsplit(' - ', 1)[-1]}")
             return
         step = event.step_key or ""
+        if step not in self._assets:
+            return
         if event.event_type == dg.DagsterEventType.STEP_START:
             self._started[step] = time.monotonic()
         elif event.event_type in (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE):
             self._done += 1
             seconds = time.monotonic() - self._started.get(step, time.monotonic())
             mark = "done" if event.event_type == dg.DagsterEventType.STEP_SUCCESS else "FAILED"
-            self._write(f"[{self._done:>2}/{self._total}] {step:<40} {mark:>6} {seconds:6.1f} s")
+            self._write(f"[{self._done:>2}/{len(self._assets)}] {step:<20} {mark:>6} {seconds:6.1f} s")
 
     def _write(self, line: str) -> None:
         print(line, flush=True)
@@ -65,8 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder.mkdir(parents=True, exist_ok=True)
         load_keys(settings)
         os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
-        return _run(settings)
-    except (SettingsError, VaultKeyError, DatabaseBusyError) as error:
+        with sole_process(settings.data_dir, "run"):
+            return _run(settings)
+    except (AlreadyRunningError, SettingsError, VaultKeyError, DatabaseBusyError) as error:
         print(f"Not started: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -77,11 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(settings: Settings) -> int:
     from browse_assets.definitions import defs
 
-    job = defs.get_job_def(JOB)
-    steps = len(job.execution_plan_steps) if hasattr(job, "execution_plan_steps") else len(job.nodes)
-    progress = Progress(steps)
+    job = defs.resolve_job_def(JOB)
+    assets = [key.to_user_string() for key in job.asset_layer.executable_asset_keys]
+    progress = Progress(assets)
     logger = dg.LoggerDefinition(logger_fn=lambda _: _attached(progress), config_schema={})
-    print(f"{JOB}: {steps} steps")
+    print(f"{JOB}: {len(assets)} assets and their checks", flush=True)
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
         result = job.with_logger_defs({"progress": logger}).execute_in_process(

@@ -573,7 +573,7 @@ CHURN_MODEL = Table(
 CHURN_SCORES = Table(
     "churn_scores",
     "warehouse",
-    "One row per person active in the window that ends at as_of; empty without a champion.",
+    "One row per person who has not stopped already; empty without a champion.",
     ("user_key",),
     (
         _USER,

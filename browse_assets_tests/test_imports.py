@@ -26,7 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "definitions": {"assets", "checks", "automation", "resources", "tables"},
     "summary": {"resources", "settings"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
-    "ui": {"settings", "dagster_home", "sole_process"},
+    "ui": {"settings", "dagster_home", "server_process", "sole_process"},
+    "server_process": set(),
     "sole_process": set(),
 }
 PURE = {"analysis", "sample_panel"}

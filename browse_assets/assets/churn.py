@@ -17,6 +17,7 @@ from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.training import champion_version, load_champion, log_churn, run_link
 from browse_assets.resources import (
+    WRITER_POOL,
     Databases,
     ExperimentTracker,
     load_reference,
@@ -60,7 +61,7 @@ def _plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows)
     )
 
 
-@dg.asset(group_name="churn", deps=[user_days, domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[user_days, domain_features])
 def churn_snapshots(
     context: dg.AssetExecutionContext, config: ChurnWindows, databases: Databases
 ) -> dg.MaterializeResult:
@@ -118,7 +119,7 @@ def churn_snapshots(
         )
 
 
-@dg.asset(group_name="churn", deps=[churn_snapshots])
+@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
 def churn_model(
     context: dg.AssetExecutionContext,
     config: ChurnWindows,
@@ -179,11 +180,11 @@ def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     return frame
 
 
-@dg.asset(group_name="churn", deps=[churn_model])
+@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_model])
 def churn_scores(
     context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
 ) -> dg.MaterializeResult:
-    """One row per person active in the window that ends at as_of; empty without a champion.
+    """One row per person who has not stopped already; empty without a champion.
 
     Scored with `models:/churn@champion`; reasons are the features that move the score most against a
     usual person. Caveat: reasons tell what the model looks at, not what would keep the person.
@@ -202,7 +203,7 @@ def churn_scores(
                 people = con.execute(
                     "SELECT * FROM churn_snapshots "
                     "WHERE snapshot_time = (SELECT max(snapshot_time) FROM churn_snapshots) "
-                    "AND active_days IS NOT NULL ORDER BY user_key"
+                    "AND reason IS DISTINCT FROM 'already_stopped' ORDER BY user_key"
                 ).df()
                 people["user_key"] = people["user_key"].astype(str)
                 scores = score_people(load_champion(tracker), people)

@@ -16,13 +16,13 @@ from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
 from browse_assets.readers.customers import CUSTOMER_TABLES, customer_rows
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.resources import Databases, insert_rows, load_keys, transaction, withheld_values
+from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_keys, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
 
 
-@dg.asset(group_name="customers", deps=[raw_events])
+@dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_events])
 def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per row of a customer table: personal, encrypted, never shown.
 
@@ -85,7 +85,7 @@ def _replace_customer_table(con: duckdb.DuckDBPyConnection, name: str, path: Pat
     raise problem
 
 
-@dg.asset(group_name="customers", deps=[raw_customers, scrubbed_events])
+@dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_customers, scrubbed_events])
 def customer_features(databases: Databases) -> dg.MaterializeResult:
     """One row per person of the customer tables.
 

@@ -13,6 +13,7 @@ from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
+    WRITER_POOL,
     Databases,
     Keys,
     empty_scratch,
@@ -67,7 +68,7 @@ UNSESSIONED = """
 """
 
 
-@dg.asset(group_name="events")
+@dg.asset(pool=WRITER_POOL, group_name="events")
 def raw_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per page view, as it came in: personal, encrypted, never shown.
 
@@ -94,7 +95,7 @@ def raw_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.Ma
     )
 
 
-@dg.asset(group_name="events", deps=[raw_events])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[raw_events])
 def input_files(databases: Databases) -> dg.MaterializeResult:
     """One row per input file ever seen, with what became of its rows.
 
@@ -114,7 +115,7 @@ def input_files(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(group_name="events", deps=[raw_events])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[raw_events])
 def rejected_events(databases: Databases) -> dg.MaterializeResult:
     """One row per rejected row, with the reason; the row itself stays in the vault."""
     columns = ", ".join(REJECTED_EVENTS.column_names)
@@ -130,7 +131,7 @@ def rejected_events(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(group_name="events", deps=[raw_events, input_files])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[raw_events, input_files])
 def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per page view, without personal data.
 
@@ -213,7 +214,7 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys, since: int
     )
 
 
-@dg.asset(group_name="events", deps=[scrubbed_events])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])
 def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per file, column and kind of personal data that was removed or replaced.
 
@@ -247,7 +248,7 @@ def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
         )
 
 
-@dg.asset(group_name="events", deps=[scrubbed_events])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])
 def domain_features(databases: Databases) -> dg.MaterializeResult:
     """One row per person, domain and day (UTC).
 
@@ -263,7 +264,7 @@ def domain_features(databases: Databases) -> dg.MaterializeResult:
         return table_result(con, DOMAIN_FEATURES, extra=bar_plot("most visited domains", top))
 
 
-@dg.asset(group_name="events", deps=[scrubbed_events])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])
 def user_days(databases: Databases) -> dg.MaterializeResult:
     """One row per person and day (UTC) with any event: the basis of churn."""
     with databases.open(warehouse="write") as con:

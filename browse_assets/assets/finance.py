@@ -11,7 +11,7 @@ import dagster as dg
 from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, table_result
-from browse_assets.resources import Databases, load_reference
+from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.sql import read_sql
 from browse_assets.tables import FINANCE_FLAGS
 
@@ -30,7 +30,7 @@ _INTENT_TEXTS = {
 }
 
 
-@dg.asset(group_name="finance", deps=[domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="finance", deps=[domain_features])
 def finance_flags(databases: Databases) -> dg.MaterializeResult:
     """One row per person and financial product that the person shopped for or used.
 

@@ -16,6 +16,7 @@ from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.training import log_segments, run_link
 from browse_assets.resources import (
+    WRITER_POOL,
     Databases,
     ExperimentTracker,
     load_reference,
@@ -26,7 +27,7 @@ from browse_assets.sql import read_sql
 from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
 
 
-@dg.asset(group_name="interests", deps=[domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features])
 def interest_profile(databases: Databases) -> dg.MaterializeResult:
     """One row per person and topic that the person touched.
 
@@ -73,7 +74,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(group_name="interests", deps=[interest_profile])
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[interest_profile])
 def interest_segments(
     context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
 ) -> dg.MaterializeResult:

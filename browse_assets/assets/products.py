@@ -12,7 +12,7 @@ import duckdb
 from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, table_result
-from browse_assets.resources import Databases, load_reference
+from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.sql import read_sql
 from browse_assets.tables import PRODUCT_INTEREST, PRODUCTS
 
@@ -35,7 +35,7 @@ def _find_product_pages(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + _ITEM_EVENTS)
 
 
-@dg.asset(group_name="products", deps=[domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="products", deps=[domain_features])
 def products(databases: Databases) -> dg.MaterializeResult:
     """One row per product seen in the panel.
 
@@ -58,7 +58,7 @@ def products(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(group_name="products", deps=[products])
+@dg.asset(pool=WRITER_POOL, group_name="products", deps=[products])
 def product_interest(databases: Databases) -> dg.MaterializeResult:
     """One row per person and product that the person touched.
 

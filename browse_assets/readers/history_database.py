@@ -57,7 +57,8 @@ def opened_copy(path: Path, scratch: Path) -> Iterator[sqlite3.Connection]:
             yield con
         finally:
             con.close()
-    except (sqlite3.Error, OverflowError):
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
+        # The last: SQLite's own message quotes a damaged schema.
         raise damaged() from None
     finally:
         for end in ("", "-wal", "-shm", "-journal"):

@@ -96,7 +96,8 @@ class PanelCsv:
 
     def __init__(self, source: TextSource) -> None:
         self._source = source
-        self._header = read_header(source.head()[0])
+        self._head = source.head()[0]
+        self._header = read_header(self._head)
         self._by_lines = False
         self._scan = self._scanned(by_lines=False)
         if self._scan.has_open_quotes:
@@ -141,6 +142,12 @@ class PanelCsv:
     def _scanned(self, *, by_lines: bool) -> _Scan:
         """Parse without converting: counts, broken rows with their places, and every error there is."""
         scan = _Scan()
+        if not self._header_is_plain(by_lines=by_lines):
+            if by_lines:
+                return _Scan(good_rows=-1)
+            raise UnreadableFile(
+                "no_known_columns", "its header cannot be told apart into columns; check the quotes in it"
+            )
         lines = _QuoteLines(self._source.chunks(), replace=by_lines)
         handler = _malformed_handler(scan, lines.replaced)
         try:
@@ -167,6 +174,21 @@ class PanelCsv:
             scan = _Scan(good_rows=-1)
         scan.has_open_quotes = lines.odd_lines > 0
         return scan
+
+    def _header_is_plain(self, *, by_lines: bool) -> bool:
+        """Whether Arrow sees as many columns in the header as were read from it."""
+        lines = _QuoteLines(iter([self._head]), replace=by_lines)
+        try:
+            reader = pa_csv.open_csv(
+                ChunkFile(iter(lines)),
+                read_options=pa_csv.ReadOptions(
+                    autogenerate_column_names=True, block_size=len(self._head) + _BLOCK_BYTES
+                ),
+                parse_options=self._parse_options(lambda _: "skip"),
+            )
+        except pa.ArrowException:
+            return False
+        return len(reader.schema) == len(self._header.names)
 
     def _parse_options(self, handler: object) -> pa_csv.ParseOptions:
         return pa_csv.ParseOptions(

@@ -15,6 +15,7 @@ from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.panel import identifier, panel_rows, timestamp_from_text
 
 _BATCH_ROWS = 50_000
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last: names that are not text
 
 
 def damaged_parquet() -> UnreadableFile:
@@ -31,7 +32,7 @@ def parquet_columns(path: Path) -> PanelColumns:
     try:
         with pq.ParquetFile(path) as file:
             names, rows = file.schema_arrow.names, file.metadata.num_rows
-    except (pa.ArrowException, OSError):
+    except _DAMAGE:
         raise damaged_parquet() from None
     columns = panel_columns(names)
     if not columns.is_panel:
@@ -78,7 +79,7 @@ def _check_pages(path: Path, names: list[str]) -> None:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
                 batch.validate(full=True)
-    except (pa.ArrowException, OSError):
+    except _DAMAGE:
         raise damaged_parquet() from None
 
 

@@ -89,8 +89,8 @@ SELECT
     judged.snapshot_time,
     judged.is_observed AND judged.is_active AS eligible,
     CASE
-        WHEN NOT judged.is_observed THEN 'outcome_not_observed'
         WHEN NOT judged.is_active THEN 'already_stopped'
+        WHEN NOT judged.is_observed THEN 'outcome_not_observed'
     END AS reason,
     CASE WHEN judged.is_observed THEN NOT judged.is_back END AS churned,
     epoch_us(judged.snapshot_time - judged.last_ever) / 86400e6 AS days_since_last,

@@ -94,6 +94,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "html": (b"<!doctype html><html><body>Sign in</body></html>", "unknown_format"),
     "prose": (b"Dear diary\nnothing happened\n", "unknown_format"),
     "no known columns": (b"customerID,tenure,Churn\n1,2,No\n", "no_known_columns"),
+    "header of open quotes": (b'uid,"time,url\n' + ROW * 9, "no_known_columns"),
     "json lines without": (b'{"a":1}\n{"b":2}\n', "no_known_columns"),
     "json array without": (b'[{"a":1}]', "no_known_columns"),
     "parquet without": (_parquet(pa.table({"a": [1]})), "no_known_columns"),
@@ -111,6 +112,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "truncated takeout": (TAKEOUT[:-3], "truncated"),
     "truncated parquet": (_parquet(PANEL)[:-500], "truncated"),
     "damaged parquet": (_damaged_pages(), "truncated"),
+    "parquet names not text": (_parquet(pa.table({"uidx": [1]})).replace(b"uidx", b"u\xffdx"), "truncated"),
     "parquet magic alone": (b"PAR1", "truncated"),
     "zip without end": (_zip({"History.json": TAKEOUT})[:-30], "truncated"),
     "zip member damaged": (
@@ -161,6 +163,8 @@ def test_other_databases_are_unknown(script: str, tmp_path: Path, read) -> None:
 def test_truncated_and_damaged_databases(tmp_path: Path, read) -> None:
     whole = _history(tmp_path)
     (tmp_path / "private_name").write_bytes(whole[: len(whole) // 2])
+    assert _unreadable(read, tmp_path / "private_name").code == "sqlite_damaged"
+    (tmp_path / "private_name").write_bytes(whole.replace(b"CREATE TABLE visits", b"CREATE \xffABLE visits"))
     assert _unreadable(read, tmp_path / "private_name").code == "sqlite_damaged"
     (tmp_path / "private_name").write_bytes(whole[:8192] + RANDOM.randbytes(len(whole) - 8192))
     assert _unreadable(read, tmp_path / "private_name").code == "sqlite_damaged"
