@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample clean broken-environment
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment
 
 help: ## show this list
 	@echo "make <target>:"
@@ -41,6 +41,9 @@ notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel
+
+dictionary: $(READY) ## write the data dictionary into the README again
+	@$(PY) -m browse_assets.dictionary
 
 setup: $(READY) ## make .venv from the locked versions (the other targets do it on first use)
 

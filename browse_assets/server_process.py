@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from browse_assets.settings import PROJECT_ROOT
 
@@ -32,17 +33,21 @@ class Server:
         self._arguments = arguments
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._read = 0
+        self._reader: BinaryIO | None = None
         self._rest = b""
 
     def last_lines(self) -> str:
         """The end of the log, to be shown when the server failed."""
-        lines = ANSI.sub("", self.log.read_text(errors="replace")).splitlines()[-12:]
+        if self._reader is None:
+            return ""
+        self._reader.seek(0)
+        lines = ANSI.sub("", self._reader.read().decode(errors="replace")).splitlines()[-12:]
         return "\n  ".join([f"The end of {self.log}:", *lines])
 
     def start(self, environment: Mapping[str, str], lock: int) -> None:
         """Start it, its output going to its log file (mode 0600)."""
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._reader = self.log.open("rb")  # stays open: a log that somebody removes ends nothing
         with os.fdopen(descriptor) as output:
             # Handlers of this process become the default again in the child. So SIGINT works there even
             # where this process was started with it ignored, as by `&` in a script.
@@ -91,10 +96,7 @@ class Server:
 
     def important_lines(self) -> list[str]:
         """What was logged since the last call and deserves to be seen."""
-        with self.log.open("rb") as log:
-            log.seek(self._read)
-            fresh = log.read()
-        self._read += len(fresh)
+        fresh = self._reader.read() if self._reader else b""
         *lines, self._rest = (self._rest + fresh).split(b"\n")
         texts = [ANSI.sub("", line.decode(errors="replace")).strip() for line in lines]
         return [text[:300] for text in texts if IMPORTANT.search(text)]

@@ -629,3 +629,23 @@ TABLES: dict[str, Table] = {
 def tables_of(database: Database) -> tuple[Table, ...]:
     """The tables of one database, in the order of the dictionary."""
     return tuple(table for table in TABLES.values() if table.database == database)
+
+
+def dictionary_markdown() -> str:
+    """The warehouse's tables as the README shows them: a heading, the grain and a table each."""
+    parts = []
+    for table in tables_of("warehouse"):
+        rows = [f"| `{column.name}` | {column.type} | {column.description} |" for column in table.columns]
+        parts.append(
+            "\n".join(
+                [
+                    f"### `{table.name}`",
+                    f"{table.grain} Key: {', '.join(f'`{name}`' for name in table.key)}.",
+                    "",
+                    "| column | type | what it says |",
+                    "|---|---|---|",
+                    *rows,
+                ]
+            )
+        )
+    return "\n\n".join(parts)

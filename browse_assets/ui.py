@@ -160,7 +160,9 @@ def _serve(servers: Sequence[Server], environment: Mapping[str, str], lock: int,
         deadline = time.monotonic() + START_SECONDS
         if _watch(servers, stop, until=lambda: all(server.answers() for server in servers), by=deadline):
             for server in servers:
-                print(f"{server.name:<8} {server.address}")
+                # MLflow opens on its pages for language models; what was clicked is remembered.
+                hint = "  (click 'Model training' at the top left)" if server.name == "MLflow" else ""
+                print(f"{server.name:<8} {server.address}{hint}")
             print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
             _watch(servers, stop, until=lambda: False, by=float("inf"))
         print(f"\nEnding {names} ...", flush=True)

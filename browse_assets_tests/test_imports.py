@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "automation": set(),
     "definitions": {"assets", "checks", "automation", "resources", "tables"},
     "summary": {"resources", "settings"},
+    "dictionary": {"settings", "tables"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "ui": {"settings", "dagster_home", "server_process", "sole_process"},
     "server_process": set(),

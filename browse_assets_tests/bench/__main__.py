@@ -1,0 +1,189 @@
+"""`make bench`: the pipeline beside DuckDB's bare load and a plain pandas version, measured in turn.
+
+What belongs here: the order of the stages and the tables that are printed. What does not: what a stage
+does (`stages.py`), measuring it (`measure.py`), the events (`events.py`).
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
+
+COMPARED = ("bare load", "pipeline", "pandas")
+STAGES = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days", "checks")
+MIN_EVENTS = 1_000
+NAMES = {
+    "bare load": "DuckDB, bare load of the CSV",
+    "pipeline": "raw -> domain_features",
+    "pandas": "plain pandas, the same work",
+}
+_DATABASES = ("bare.duckdb", "vault.duckdb", "browse.duckdb")
+
+
+@dataclass
+class Results:
+    """Figures by stage, and the bytes that lay in databases after it."""
+
+    csv_rows: int = 0
+    csv_bytes: int = 0
+    usages: dict[str, list[Usage]] = field(default_factory=dict)
+    stored_bytes: dict[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, stage: str) -> Usage:
+        return median_usage(self.usages[stage])
+
+
+def run(events: int, repeat: int, compared: Sequence[str], folder: Path, say: Callable[[str], None]) -> Results:
+    """Generate the events, then measure every stage `repeat` times, in turn."""
+    pycache = folder / "pycache"
+    results = Results()
+    generated = folder / str(events)
+    generated.mkdir(exist_ok=True)
+    csv = generated / "panel.csv"
+    say(f"generating {events:,} page views ...")
+    results.csv_rows = measure("generate", csv, generated, pycache).rows
+    results.csv_bytes = csv.stat().st_size
+    for _ in range(repeat):
+        for stage in compared:
+            with tempfile.TemporaryDirectory(dir=folder) as data:
+                _measure_into(results, stage, csv, Path(data), pycache, say)
+        with tempfile.TemporaryDirectory(dir=folder) as data:
+            for stage in STAGES:
+                _measure_into(results, stage, csv, Path(data), pycache, say)
+    return results
+
+
+def _measure_into(
+    results: Results, stage: str, csv: Path, data: Path, pycache: Path, say: Callable[[str], None]
+) -> None:
+    usage = measure(stage, csv, data, pycache)
+    results.usages.setdefault(stage, []).append(usage)
+    files = [path for path in data.iterdir() if path.name in _DATABASES or path.suffix == ".parquet"]
+    results.stored_bytes[stage] = sum(path.stat().st_size for path in files)
+    say(f"{stage}: {usage.cpu:.1f} CPU s")
+
+
+def report(results: Results, fixed: Results, events: int, repeat: int) -> str:
+    """The figures as plain text.
+
+    Args:
+        fixed: figures of the same stages with `MIN_EVENTS` page views, so what they cost whatever the input.
+    """
+    compared = [stage for stage in COMPARED if stage in results.usages]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    lines = [
+        f"{time.strftime('%Y-%m-%d')}: {events:,} generated page views ({results.csv_rows:,} rows of CSV, one per "
+        f"meta tag, {_mb(results.csv_bytes)} MB)",
+        f"{os.cpu_count()} CPUs, {memory / 1e9:.0f} GB, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, DuckDB {version('duckdb')}, pandas {version('pandas')}, "
+        f"browse-assets {version_of_project()}",
+        f"Each line is a process of its own, in turn{f'; medians of {repeat}' if repeat > 1 else ''}. CPU s: user and "
+        "system, imports and Dagster included;",
+        f"fixed: the same process with {MIN_EVENTS:,} page views; peak: resident memory; stored: what lies on disk "
+        "after it.",
+        "",
+        *_table("side by side", [(stage, NAMES[stage]) for stage in compared], results, fixed),
+        "",
+        *_ratios(results, fixed),
+        "",
+        *_table("stages of the pipeline", [(stage, stage) for stage in STAGES], results, fixed),
+        "",
+        "raw -> domain_features: raw_events, input_files, scrubbed_events and domain_features with their checks, in",
+        "one process. Rows of `checks`: how many of these tables and user_days were run.",
+    ]
+    return "\n".join(lines)
+
+
+def version_of_project() -> str:
+    """Version in pyproject.toml: the project runs from its folder and is not installed."""
+    import tomllib
+
+    with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def _table(title: str, stages: Sequence[tuple[str, str]], results: Results, fixed: Results) -> list[str]:
+    lines = [f"{title:<30}{'wall s':>9}{'CPU s':>9}{'fixed':>8}{'peak MB':>9}{'rows':>13}{'stored MB':>11}"]
+    for stage, name in stages:
+        used = results[stage]
+        lines.append(
+            f"{name:<30}{used.wall:>9.2f}{used.cpu:>9.2f}{fixed[stage].cpu:>8.2f}{_mb(used.peak_bytes):>9}"
+            f"{used.rows:>13,}{_mb(results.stored_bytes[stage]):>11}"
+        )
+    return lines
+
+
+def _ratios(results: Results, fixed: Results) -> list[str]:
+    lines = [f"{'ratios':<30}{'wall':>9}{'CPU':>9}{'- fixed':>8}{'peak':>9}"]
+    pairs = (("pipeline : bare load", "pipeline", "bare load"), ("pandas : pipeline", "pandas", "pipeline"))
+    for name, above, below in pairs:
+        if above in results.usages and below in results.usages:
+            a, b = results[above], results[below]
+            growth = (a.cpu - fixed[above].cpu) / max(b.cpu - fixed[below].cpu, 1e-9)
+            peak = a.peak_bytes / b.peak_bytes
+            lines.append(f"{name:<30}{a.wall / b.wall:>9.2f}{a.cpu / b.cpu:>9.2f}{growth:>8.2f}{peak:>9.2f}")
+    return lines
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables; 0 when every stage was measured."""
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Generated events from raw rows to domain_features: CPU time, wall time and peak memory, beside "
+        "DuckDB's bare load of the same CSV and a plain pandas version of the same work.",
+    )
+    parser.add_argument("--events", type=_count, default=1_000_000, help="page views to generate (default 1,000,000)")
+    parser.add_argument("--repeat", type=_positive, default=1, help="measure so often and show medians (default 1)")
+    parser.add_argument("--skip-pandas", action="store_true", help="for many events: pandas needs 1.5 GB per million")
+    parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
+    chosen = parser.parse_args(arguments)
+    compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
+    folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
+    try:
+        # The first round compiles Python and reads its files for the first time: it is not measured.
+        _say("warming up ...")
+        for _ in range(2):
+            fixed = run(MIN_EVENTS, 1, compared, folder, lambda _: None)
+        results = run(chosen.events, chosen.repeat, compared, folder, _say)
+        print(report(results, fixed, chosen.events, chosen.repeat))
+    except StageFailedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _positive(text: str) -> int:
+    number = int(text.replace(",", "").replace("_", ""))
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _count(text: str) -> int:
+    number = _positive(text)
+    if number < MIN_EVENTS:
+        raise argparse.ArgumentTypeError(f"must be at least {MIN_EVENTS:,}: fewer make no panel")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

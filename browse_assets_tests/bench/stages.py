@@ -1,0 +1,125 @@
+"""What is measured, one stage per process: `python -m browse_assets_tests.bench.stages STAGE CSV FOLDER`.
+
+What belongs here: the work of each stage, from its imports to its result. What does not: measuring it
+(`measure.py`), so that no stage shares a process with the measurement or with another stage.
+
+The pipeline is run as its users run it: `dagster.materialize` in one process, with the checks of the
+assets. What Dagster, imports and plots cost is in the figures.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+TO_DOMAIN_FEATURES = ("raw_events", "input_files", "scrubbed_events", "domain_features")
+ASSETS = (*TO_DOMAIN_FEATURES, "user_days")
+# Never the installation's own key.
+_SECRET = "be" * 32
+
+Work = Callable[[Path, Path], int]
+
+
+def _generate() -> Work:
+    from browse_assets_tests.bench.events import write_events
+
+    def work(csv: Path, folder: Path) -> int:
+        """Rows of the file that holds as many page views as the folder's name says."""
+        write_events(csv, int(folder.name))
+        with csv.open("rb") as file:
+            return sum(1 for _ in file) - 1
+
+    return work
+
+
+def _bare_load() -> Work:
+    import duckdb
+
+    from browse_assets.settings import load_settings
+    from browse_assets_tests.bench.events import COLUMNS
+
+    def work(csv: Path, folder: Path) -> int:
+        """Rows of a table made from the file with its types given: no sniffing, nothing done to the values."""
+        settings = load_settings()
+        types = {name: "TIMESTAMP" if name == "timestamp" else "VARCHAR" for name in COLUMNS}
+        with duckdb.connect(folder / "bare.duckdb") as con:
+            con.execute("SET enable_progress_bar = false")
+            if settings.threads:
+                con.execute("SET threads = ?", [settings.threads])
+            if settings.memory_limit:
+                con.execute("SET memory_limit = ?", [settings.memory_limit])
+            con.execute(
+                "CREATE TABLE events AS SELECT * FROM read_csv(?, header = true, columns = ?)", [str(csv), types]
+            )
+            rows = con.execute("SELECT count(*) FROM events").fetchone()
+        assert rows is not None
+        return int(rows[0])
+
+    return work
+
+
+def _pandas() -> Work:
+    from browse_assets_tests.bench.pandas_version import domain_features
+
+    def work(csv: Path, folder: Path) -> int:
+        return len(domain_features(csv, folder))
+
+    return work
+
+
+def _pipeline(assets: tuple[str, ...], *, with_assets: bool = True, with_checks: bool = True) -> Work:
+    import dagster as dg
+
+    from browse_assets.definitions import ASSETS as ALL_ASSETS
+    from browse_assets.definitions import CHECKS
+    from browse_assets.resources import Databases, ExperimentTracker
+
+    selection = dg.AssetSelection.assets(*assets).without_checks()
+    checks = dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in assets))
+    if with_checks:
+        selection = selection | checks if with_assets else checks
+
+    def work(csv: Path, folder: Path) -> int:
+        """Rows of the last asset's table, or the number of checks where only they are run."""
+        inbox = folder / "inbox"
+        if not inbox.exists():
+            inbox.mkdir()
+            os.link(csv, inbox / csv.name)
+        os.environ.update(BROWSE_DATA_DIR=str(folder), BROWSE_SECRET_KEY=_SECRET)
+        os.environ.pop("BROWSE_AS_OF", None)
+        result = dg.materialize(
+            [*ALL_ASSETS, *CHECKS],
+            selection=selection,
+            resources={"databases": Databases(), "tracker": ExperimentTracker()},
+        )
+        evaluations = result.get_asset_check_evaluations()
+        failed = [evaluation.check_name for evaluation in evaluations if not evaluation.passed]
+        if failed:
+            raise RuntimeError(f"checks failed: {', '.join(failed)}")
+        if not with_assets:
+            return len(evaluations)
+        last = result.asset_materializations_for_node(assets[-1])[0]
+        return int(last.metadata["dagster/row_count"].value)  # type: ignore[arg-type]
+
+    return work
+
+
+STAGES: dict[str, Callable[[], Work]] = {
+    "generate": _generate,
+    "bare load": _bare_load,
+    "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
+    "pandas": _pandas,
+    **{name: partial(_pipeline, (name,), with_checks=False) for name in ASSETS},
+    "checks": partial(_pipeline, ASSETS, with_assets=False),
+}
+
+
+def main(stage: str, csv: str, folder: str) -> None:
+    """Do the stage's work, and leave the number of rows that came out in `<folder>/<stage>.rows`."""
+    rows = STAGES[stage]()(Path(csv), Path(folder))
+    (Path(folder) / f"{stage}.rows").write_text(str(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

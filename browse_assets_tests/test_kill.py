@@ -1,0 +1,296 @@
+"""SIGKILL at exact points of a run: the tables are as before, and the next run completes them.
+
+An installation that ran once gets new files; then runs are killed one after the other, each a bit later
+than the one before, until one may end. Its tables must be those of an installation that was never killed.
+"""
+
+import csv
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from browse_assets.resources import open_databases
+from browse_assets.sample_panel.truth import write_panel
+from browse_assets.settings import Settings, load_settings
+from browse_assets.tables import TABLES, tables_of
+from browse_assets_tests.conftest import SECRET, run_python, table_hash
+
+# Ids of the training run, of the load and of the file's time: they tell runs apart, not contents.
+RUN_COLUMNS = {"load_id", "mlflow_run_id", "model_version", "modified_ns", "mlflow_run", "fingerprint"}
+
+LAST_DAY = date(2024, 5, 15)
+DAYS = 60
+TASTES = (
+    ("espn.com", "skysports.com", "espncricinfo.com"),
+    ("allrecipes.com", "seriouseats.com", "bonappetit.com"),
+)
+
+# A run of `make run` with small training, killed at POINT = (table, moment), or not at all.
+RUN = """
+import os, signal, sys, threading
+from contextlib import contextmanager
+from browse_assets import resources
+from browse_assets.analysis import churn_candidates
+
+POINT = {point!r}
+churn_candidates.GRIDS.update({{name: grid[:1] for name, grid in churn_candidates.GRIDS.items()}})
+churn_candidates.GRIDS[churn_candidates.FOREST][0]["n_estimators"] = 20
+insert_rows, transaction = resources.insert_rows, resources.transaction
+reached = None
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def die_when_written(wal):
+    while not (os.path.exists(wal) and os.path.getsize(wal) > 0):
+        pass
+    die()
+
+def watched_insert(con, table, *arguments):
+    global reached
+    if POINT == (table.name, "deleted"):
+        die()
+    rows = insert_rows(con, table, *arguments)
+    if POINT == (table.name, "inserted"):
+        die()
+    reached = table
+    return rows
+
+@contextmanager
+def watched_transaction(con):
+    with transaction(con):
+        yield
+        if reached is not None and POINT == (reached.name, "committing"):
+            files = {{"vault": "vault.duckdb.wal", "warehouse": "browse.duckdb.wal"}}
+            wal = os.path.join(os.environ["BROWSE_DATA_DIR"], files[reached.database])
+            threading.Thread(target=die_when_written, args=[wal], daemon=True).start()
+    if reached is not None and POINT in ((reached.name, "committing"), (reached.name, "committed")):
+        die()
+
+resources.insert_rows, resources.transaction = watched_insert, watched_transaction
+from browse_assets.assets import training
+log_candidate, logged = training._log_candidate, []
+
+def watched_log(mlflow, found, name, *arguments):
+    logged.append(name)
+    if POINT == ("churn_model", "training") and len(logged) == 3:
+        die()
+    return log_candidate(mlflow, found, name, *arguments)
+
+training._log_candidate = watched_log
+from browse_assets.run import main
+sys.exit(main([]))
+"""
+
+Point = tuple[str, str]
+State = dict[str, str]
+# Two installations, killed side by side; in each, every point comes after the one before.
+LANES: tuple[tuple[Point, ...], ...] = (
+    (
+        ("raw_events", "inserted"),
+        ("raw_files", "committing"),
+        ("raw_customers", "inserted"),
+        ("scrubbed_events", "inserted"),
+        ("user_days", "deleted"),
+        ("interest_segments", "deleted"),
+        ("churn_model", "inserted"),
+    ),
+    (
+        ("raw_rejected", "inserted"),
+        ("raw_files", "committed"),
+        ("scrubbed_events", "committing"),
+        ("finance_flags", "inserted"),
+        ("churn_model", "training"),
+        ("churn_scores", "inserted"),
+    ),
+)
+POINTS = [(lane, point) for lane, points in enumerate(LANES) for point in points]
+
+
+def tables_of_asset(asset: str) -> tuple[str, ...]:
+    """The tables that an asset writes, and its line of asset_state."""
+    vault = {"raw_events": ("raw_events", "raw_files", "raw_rejected"), "raw_customers": ("raw_customers",)}
+    return vault.get(asset, (asset, f"state of {asset}"))
+
+
+def asset_of(table: str) -> str:
+    return "raw_events" if table in ("raw_files", "raw_rejected") else table
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A run that was killed: the tables before and after, and the assets it had finished."""
+
+    before: State
+    after: State
+    finished: tuple[str, ...]
+    return_code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """All kills, and the tables of the installations that were killed and of the one that never was."""
+
+    kills: dict[tuple[int, Point], Kill]
+    ends: list[State]
+    undisturbed: State
+    ended: list[Settings]
+
+
+def write_habits(path: Path, people: int = 150) -> None:
+    """Visits of invented people with one of two tastes; two of three leave, and come less before they do.
+
+    With `DAYS` days up to `LAST_DAY`, this is just enough for a churn model that beats its baselines.
+    """
+    random_state = random.Random(7)
+    start = datetime.combine(LAST_DAY, datetime.min.time()) - timedelta(days=DAYS - 1)
+    rows = []
+    for person in range(people):
+        last = (32, 45, DAYS)[person % 3]
+        for day in range(min(last + 1, DAYS)):
+            is_fading = last < DAYS and day > last - 10
+            if day != last and random_state.random() < (0.6 if is_fading else 0.1):
+                continue
+            time = start + timedelta(days=day, hours=8 + random_state.random() * 10)
+            for view in range(1 if is_fading else 2):
+                site = random_state.choice(TASTES[person % 2])
+                url = f"https://www.{site}/page-{random_state.randrange(50)}"
+                rows.append([f"habit{person}", "198.51.100.9", (time + timedelta(minutes=view)).isoformat(), url])
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["userId", "ip", "timestamp", "url"], *rows])
+
+
+def read_state(settings: Settings) -> State:
+    """Hash of every table of both databases without the columns of the run, and of asset_state by asset."""
+    found: State = {}
+    with open_databases(settings, vault="read", warehouse="read") as con:
+        for table in (*tables_of("vault"), *tables_of("warehouse")):
+            columns = ", ".join(name for name in table.column_names if name not in RUN_COLUMNS)
+            found[table.name] = table_hash(con, f"SELECT {columns} FROM {table.database}.{table.name} ORDER BY ALL")
+        for name in TABLES:
+            select = f"SELECT * FROM asset_state WHERE asset = '{name}'"
+            if con.execute(select).fetchall():
+                found[f"state of {name}"] = table_hash(con, select)
+    return found
+
+
+def run_job(settings: Settings, point: Point | None = None) -> tuple[int, str]:
+    """Exit code and output of a run in a process of its own."""
+    process = run_python(RUN.format(point=point), settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _ = process.communicate(timeout=500)
+    return process.returncode, output
+
+
+def kill_one_after_the_other(settings: Settings, points: tuple[Point, ...]) -> tuple[list[Kill], State]:
+    """The kills, and the tables of the run that was let alone in the end."""
+    kills = []
+    before = read_state(settings)
+    for point in points:
+        code, output = run_job(settings, point)
+        done = [line.split("]")[1].split()[0] for line in output.splitlines() if " done " in line]
+        after = read_state(settings)
+        kills.append(Kill(before, after, tuple(done), code, output))
+        before = after
+    code, output = run_job(settings)
+    assert code == 0, output
+    return kills, read_state(settings)
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS", "MLFLOW_TRACKING_URI"):
+            patch.setenv(name, "")  # empty counts as unset, and goes before what a .env says
+        # A dozen processes import the same modules: compiling them each time takes 5 s.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("BROWSE_SECRET_KEY", SECRET)
+        yield patch
+
+
+def installation(folder: Path, environment: pytest.MonkeyPatch) -> Settings:
+    environment.setenv("BROWSE_DATA_DIR", str(folder))
+    return load_settings()
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch) -> Story:
+    panel = tmp_path_factory.mktemp("panel")
+    write_panel(panel, people=30, days=DAYS, seed=3, end=LAST_DAY)
+    first, *later = sorted((panel / "inbox").iterdir())
+    write_habits(panel / "habits.csv")
+    home = tmp_path_factory.mktemp("killed")
+    start = installation(home / "0", environment)
+    start.inbox.mkdir(parents=True)
+    shutil.copy2(first, start.inbox)
+    code, output = run_job(start)
+    assert code == 0, output
+    shutil.copytree(panel / "customers", start.customers, dirs_exist_ok=True)
+    for file in (*later, panel / "habits.csv"):
+        shutil.copy2(file, start.inbox)
+    others = [installation(home / str(n), environment) for n in (1, 2)]
+    for other in others:
+        shutil.copytree(start.data_dir, other.data_dir)
+    with ThreadPoolExecutor(2) as pool:  # one for each core of the smallest machine
+        undisturbed = pool.submit(run_job, others[1])
+        lanes = [pool.submit(kill_one_after_the_other, s, p) for s, p in zip((start, others[0]), LANES, strict=True)]
+        code, output = undisturbed.result()
+        assert code == 0, output
+        results = [lane.result() for lane in lanes]
+    return Story(
+        kills=dict(zip(POINTS, (kill for kills, _ in results for kill in kills), strict=True)),
+        ends=[end for _, end in results],
+        undisturbed=read_state(others[1]),
+        ended=[start, others[0]],
+    )
+
+
+@pytest.mark.parametrize(("lane", "point"), POINTS)
+def test_a_killed_run_leaves_the_tables_as_before_or_as_after(story: Story, lane: int, point: Point) -> None:
+    kill = story.kills[lane, point]
+    assert kill.return_code == -signal.SIGKILL, kill.output
+    table, moment = point
+    asset = asset_of(table)
+    assert asset not in kill.finished
+    changed = {name for name in kill.after if kill.after[name] != kill.before.get(name)}
+    assert changed <= {name for done in (*kill.finished, asset) for name in tables_of_asset(done)}
+    now = {name: kill.after.get(name) for name in tables_of_asset(asset)}
+    before = {name: kill.before.get(name) for name in now}
+    after = {name: story.undisturbed.get(name) for name in now}
+    expected = {"committed": [after], "committing": [before, after]}.get(moment, [before])
+    assert now in expected
+
+
+@pytest.mark.parametrize("lane", range(len(LANES)))
+def test_the_next_run_gives_the_tables_of_a_run_that_was_never_killed(story: Story, lane: int) -> None:
+    assert story.ends[lane] == story.undisturbed
+
+
+def test_every_kill_had_something_to_lose(story: Story) -> None:
+    """Each table that a run was killed in differs from before in the end: the kills were not idle."""
+    for (lane, (table, moment)), kill in story.kills.items():
+        if moment != "committed":
+            assert kill.before.get(table) != story.ends[lane][table], table
+
+
+@pytest.mark.parametrize("lane", range(len(LANES)))
+def test_no_copy_of_a_file_is_left(story: Story, lane: int) -> None:
+    settings = story.ended[lane]
+    assert [path for path in settings.scratch.rglob("*") if path.is_file()] == []
+    assert not list(settings.data_dir.glob("*.wal"))
+
+
+def test_a_champion_was_trained(story: Story) -> None:
+    """Else the kills in training and scoring would have hit nothing."""
+    settings = story.ended[0]
+    with open_databases(settings, warehouse="read") as con:
+        assert con.execute("SELECT count_if(is_champion) FROM churn_model").fetchone() == (1,)
+        assert con.execute("SELECT count(*) > 30 FROM churn_scores").fetchone() == (True,)
