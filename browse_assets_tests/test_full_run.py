@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -55,7 +55,7 @@ def start_run(data_dir: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullRun]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> FullRun:
     panel = tmp_path_factory.mktemp("panel")
     write_panel(panel, people=PEOPLE, days=DAYS, seed=11, end=date(2026, 6, 30))
     data_dir = tmp_path_factory.mktemp("data")
@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullRun]:
     (panel / "customers").rename(data_dir / "customers")
     done = start_run(data_dir)
     assert done.returncode == 0, done.stdout + done.stderr
-    yield FullRun(data_dir, panel, done.stdout)
+    return FullRun(data_dir, panel, done.stdout)
 
 
 def test_the_summary_says_what_came_out(run: FullRun) -> None:

@@ -47,13 +47,13 @@ def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str
     """Back from an MLflow run to the materialization that made it."""
     port = os.environ.get("BROWSE_DAGSTER_PORT", "3000")
     asset = context.asset_key.to_user_string()
-    address = f"http://127.0.0.1:{port}/runs/{context.run_id}"
+    address = f"http://127.0.0.1:{port}/runs/{context.run.run_id}"
     return {
-        "dagster_run_id": context.run_id,
+        "dagster_run_id": context.run.run_id,
         "asset": asset,
         "code_version": rules_version(),
         "as_of": str(as_of),
-        "mlflow.note.content": f"Training of the asset `{asset}` in [Dagster run {context.run_id[:8]}]({address}).",
+        "mlflow.note.content": f"Training of the asset `{asset}` in [Dagster run {context.run.run_id[:8]}]({address}).",
     }
 
 

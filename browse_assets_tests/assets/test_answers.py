@@ -1,0 +1,205 @@
+"""Interests, products, finance, customers and churn tables, from hand-made browsing."""
+
+import csv
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from browse_assets.settings import Settings
+from browse_assets_tests.assets.test_loading import write_panel
+
+Query = Callable[..., list[tuple[Any, ...]]]
+Materialize = Callable[..., Any]
+
+HEADER = ["userId", "timestamp", "url", "title"]
+EVENTS = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days")
+AS_OF = datetime(2026, 6, 30, 12)
+
+
+def visit(user: str, days_ago: float, url: str, title: str = "") -> list[str]:
+    return [user, (AS_OF - timedelta(days=days_ago)).isoformat(), url, title]
+
+
+def background(users: int, days: int = 40) -> list[list[str]]:
+    """People who read one site of no interest every other day, so that there is a panel."""
+    return [
+        visit(f"other{n}", day + n / 100, "https://www.google.com/") for n in range(users) for day in range(0, days, 2)
+    ]
+
+
+def test_an_interest_needs_more_sessions_than_usual_on_two_days(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    fan = [visit("fan", day, "https://www.espn.com/nba") for day in range(0, 20)]
+    once = [
+        visit("once", 3, "https://www.espn.com/nba"),
+        *(visit("once", d, "https://www.bing.com/") for d in range(9)),
+    ]
+    health = [visit("fan", day + 0.5, "https://www.webmd.com/cold") for day in range(0, 20)]
+    write_panel(settings.inbox / "p.csv", background(24) + fan + once + health, HEADER)
+    materialize(*EVENTS, "interest_profile")
+    assert warehouse(
+        "SELECT sessions, active_days, is_interested, baseline, evidence FROM interest_profile "
+        "WHERE topic = 'Sports' ORDER BY sessions"
+    ) == [
+        (1, 1, False, "panel", [{"domain": "espn.com", "sessions": 1}]),
+        (20, 20, True, "panel", [{"domain": "espn.com", "sessions": 20}]),
+    ]
+    assert warehouse("SELECT DISTINCT as_of FROM interest_profile") == [(AS_OF,)]
+    assert warehouse("SELECT count(*) FROM interest_profile WHERE probability NOT BETWEEN 0 AND 1") == [(0,)]
+    # webmd.com is in the list of domains, under a sensitive topic: known, and never stored about a person.
+    assert warehouse("SELECT DISTINCT topic_id IS NOT NULL FROM domain_features WHERE domain = 'webmd.com'") == [
+        (True,)
+    ]
+    assert warehouse(
+        "SELECT count(*) FROM interest_profile, unnest(evidence) AS e (e) WHERE e.domain = 'webmd.com'"
+    ) == [(0,)]
+
+
+def test_few_people_are_their_own_baseline(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    rows = [visit("me", day, "https://www.espn.com/") for day in range(15)]
+    rows += [visit("me", day + 0.4, "https://www.allrecipes.com/") for day in range(0, 15, 7)]
+    write_panel(settings.inbox / "p.csv", rows, HEADER)
+    materialize(*EVENTS, "interest_profile")
+    found = warehouse("SELECT topic, rank, baseline, lift > 1 FROM interest_profile ORDER BY rank")
+    assert [row[2] for row in found] == ["person", "person"]
+    assert found[0][0] == "Sports"
+    assert [row[3] for row in found] == [True, False]
+
+
+def test_as_of_cuts_off_what_comes_later(
+    settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [visit("fan", day, "https://www.espn.com/") for day in range(20)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    monkeypatch.setenv("BROWSE_AS_OF", (AS_OF - timedelta(days=10)).isoformat())
+    materialize(*EVENTS, "interest_profile")
+    assert warehouse("SELECT sessions, last_seen <= as_of, as_of FROM interest_profile") == [
+        (10, True, AS_OF - timedelta(days=10))
+    ]
+
+
+def test_shopping_is_interest_and_servicing_is_a_customer(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    rows = [visit("shopper", d, "https://www.nerdwallet.com/best/credit-cards", "Best credit cards") for d in range(8)]
+    rows += [visit("client", day, "https://secure.chase.com/web/auth/dashboard", "Sign in") for day in range(0, 30, 5)]
+    rows += [
+        visit("reader", day, "https://www.bbc.com/sport/football", "Striker on loan to Arsenal") for day in range(8)
+    ]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    materialize(*EVENTS, "finance_flags")
+    assert warehouse(
+        "SELECT finance_product, shopping_sessions, servicing_sessions, is_interested, is_customer, "
+        "probability IS NULL FROM finance_flags ORDER BY 1"
+    ) == [
+        ("banking", 0, 6, False, True, True),
+        ("credit_cards", 8, 0, True, False, False),
+    ]
+
+
+def test_a_new_product_and_its_stages(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    rows = [visit("fan", 150, "https://www.example.org/start")]
+    rows += [visit("fan", d, "https://shop.example.com/p/nintendo-switch-2", "Nintendo Switch 2") for d in range(3, 8)]
+    rows += [visit("fan", 2, "https://shop.example.com/cart/nintendo-switch-2", "Nintendo Switch 2 - cart")]
+    rows += [visit("fan", d, "https://shop.example.com/p/iphone-15", "iPhone 15") for d in (100, 101)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    materialize(*EVENTS, "products", "product_interest")
+    found = warehouse(
+        "SELECT name, stage, sessions, active_days, i.is_interested, i.is_new_to_person, "
+        "round(recency_days, 6) FROM product_interest i JOIN products USING (product_id) ORDER BY name DESC"
+    )
+    assert found[0] == ("iPhone 15", "view", 2, 2, False, False, 100.0)
+    assert found[1] == ("Nintendo Switch 2", "cart", 6, 6, True, True, 2.0)
+
+
+def test_newness_is_unknown_in_a_young_panel(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    """Without a launch date, and with a panel of forty days, first seen says nothing."""
+    from browse_assets.settings import REFERENCE_DIR
+
+    with (REFERENCE_DIR / "products.csv").open(encoding="utf-8") as file:
+        undated = next(
+            row
+            for row in csv.DictReader(file)
+            if not row["launch_date"] and not row["domains"] and re.search(row["pattern"], row["name"].lower())
+        )
+    rows = [visit("fan", d, "https://shop.example.com/p", undated["name"]) for d in (38, 37)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    materialize(*EVENTS, "products", "product_interest")
+    assert warehouse("SELECT product_id, is_new FROM products") == [(undated["product_id"], None)]
+    assert warehouse("SELECT is_new_to_person FROM product_interest") == [(None,)]
+
+
+def test_customer_attributes_that_single_somebody_out_stay_in_the_vault(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    write_panel(settings.inbox / "p.csv", background(12), HEADER)
+    write_panel(
+        settings.customers / "customers.csv",
+        [[f"other{n}", f"Person {n}", f"p{n}@example.com", "basic" if n < 6 else "premium"] for n in range(12)],
+        ["user_id", "name", "email", "plan"],
+    )
+    times = [(AS_OF - timedelta(days=d)).isoformat() for d in (1, 10, -5)]
+    write_panel(
+        settings.customers / "transactions.csv",
+        [["other0", times[0], "9.99"], ["other0", times[1], "20.01"], ["other0", times[2], "500"]],
+        ["user_id", "time", "amount"],
+    )
+    materialize(*EVENTS, "raw_customers", "customer_features")
+    assert warehouse("SELECT count(*), count(transactions), count(service_interactions) FROM customer_features") == [
+        (12, 12, 0)
+    ]
+    assert warehouse(
+        "SELECT transactions, transaction_amount, days_since_transaction FROM customer_features WHERE transactions > 0"
+    ) == [(2, 30.0, 1.0)]
+    assert warehouse("SELECT DISTINCT attributes FROM customer_features ORDER BY 1::VARCHAR") == [
+        ({"plan": "basic"},),
+        ({"plan": "premium"},),
+    ]
+
+
+def test_snapshots_by_hand(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    """W = 90, g = 7, H = 30 on 200 days: t0 is midnight 37 days before as_of, and 37 before that."""
+    rows = [visit("stays", day, "https://example.com/") for day in range(200)]
+    rows += [visit("leaves", day, "https://example.com/") for day in range(38, 200)]
+    rows += [visit("left", day, "https://example.com/") for day in range(100, 200)]
+    write_panel(settings.inbox / "p.csv", rows, HEADER)
+    materialize(*EVENTS, "churn_snapshots")
+    midnight = datetime(2026, 6, 30)
+    found = warehouse(
+        "SELECT snapshot_time, eligible, reason, churned, active_days, round(days_since_last, 3), "
+        "round(tenure_days, 3), trend FROM churn_snapshots ORDER BY snapshot_time DESC, days_since_last"
+    )
+    test_time = midnight - timedelta(days=37)
+    by_time = {t: [row[1:] for row in found if row[0] == t] for t in sorted({row[0] for row in found})}
+    assert [row[:3] for row in by_time[midnight]] == [
+        (False, "outcome_not_observed", None),
+        (False, "already_stopped", None),
+        (False, "already_stopped", None),
+    ]
+    # At t0 = 24 May 00:00: the newest event before it is 23 May 12:00; "leaves" was last seen on 23 May too.
+    assert sorted(by_time[test_time], key=repr) == [
+        (False, "already_stopped", True, 28.0, 62.5, 161.5, -1.0),
+        (True, None, False, 90.0, 0.5, 161.5, 0.0),
+        (True, None, True, 90.0, 0.5, 161.5, 0.0),
+    ]
+
+
+def test_too_little_history_is_a_result(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    write_panel(settings.inbox / "p.csv", background(5, days=10), HEADER)
+    result = materialize(*EVENTS, "churn_snapshots", "churn_model", "churn_scores")
+    assert result.success
+    assert warehouse("SELECT count(*) FROM churn_model") == [(0,)]
+    assert warehouse("SELECT count(*) FROM churn_scores") == [(0,)]
+    metadata = result.asset_materializations_for_node("churn_model")[0].metadata
+    assert metadata["status"].value == "not_enough_history"
+
+
+def test_an_asset_without_its_upstream_says_so(settings: Settings, materialize: Materialize) -> None:
+    result = materialize("interest_profile", raise_on_error=False)
+    assert not result.success
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    assert "domain_features was never materialized" in str(failure.event_specific_data)
