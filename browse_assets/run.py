@@ -9,11 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
 
-from browse_assets.dagster_home import prepare_dagster_home
+from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
 from browse_assets.resources import DatabaseBusyError, VaultKeyError, load_keys
 from browse_assets.settings import Settings, SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
@@ -88,6 +89,8 @@ def _run(settings: Settings) -> int:
     print(f"{JOB}: {len(assets)} assets and their checks", flush=True)
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
+        with suppress(AlreadyRunningError), sole_process(settings.data_dir, "ui"):
+            end_orphaned_runs(instance)  # only while no UI is open, whose runs would be alive
         result = job.with_logger_defs({"progress": logger}).execute_in_process(
             instance=instance, raise_on_error=False, run_config={"loggers": {"progress": {}}}
         )

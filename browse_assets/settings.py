@@ -4,6 +4,7 @@ What belongs here: paths and limits from the environment. What does not: opening
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ class Settings:
     as_of: datetime | None = None
     memory_limit: str | None = None
     threads: int | None = None
+    dagster_port: int = 3000
+    mlflow_port: int = 5000
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -86,7 +89,7 @@ def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        SettingsError: BROWSE_AS_OF or BROWSE_THREADS cannot be parsed.
+        SettingsError: a time or a number cannot be parsed.
     """
     env = _environment()
     data_dir = Path(env.get("BROWSE_DATA_DIR") or "data")
@@ -101,7 +104,9 @@ def load_settings() -> Settings:
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
         as_of=_parse_as_of(env.get("BROWSE_AS_OF")),
         memory_limit=env.get("BROWSE_MEMORY_LIMIT") or None,
-        threads=_parse_threads(env.get("BROWSE_THREADS")),
+        threads=_parse_number(env, "BROWSE_THREADS", 1, 4096),
+        dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
+        mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
     )
 
 
@@ -115,9 +120,10 @@ def _parse_as_of(text: str | None) -> datetime | None:
     return parsed.astimezone(UTC).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
-def _parse_threads(text: str | None) -> int | None:
+def _parse_number(env: Mapping[str, str], variable: str, least: int, most: int) -> int | None:
+    text = env.get(variable)
     if not text:
         return None
-    if not text.isdigit() or int(text) < 1:
-        raise SettingsError("BROWSE_THREADS is not a whole number of at least 1")
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise SettingsError(f"{variable} is not a whole number from {least} to {most}")
     return int(text)

@@ -14,14 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
 from browse_assets.server_process import HOST, Server
 from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 
-PORTS = {"BROWSE_DAGSTER_PORT": 3000, "BROWSE_MLFLOW_PORT": 5000}
 START_SECONDS = 180.0  # 15 s when idle; the first creation of MLflow's schema and a busy machine add
 END_SECONDS = 10.0  # Dagster gives a run that long to note that it was interrupted; then it is killed
 LOOK_SECONDS = 0.25
@@ -45,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         settings = load_settings()
-        ports = choose_ports()
+        ports = choose_ports(settings)
         about = ", ".join(f"http://{HOST}:{port}" for port in ports.values())
         with sole_process(settings.data_dir, "ui", about) as lock:
             servers = _servers(settings, ports, workspace)
@@ -81,19 +78,15 @@ class Stop:
         return self._requests > 1
 
 
-def choose_ports() -> dict[str, int]:
+def choose_ports(settings: Settings) -> dict[str, int]:
     """The port of each variable: the wanted one, or the next free one, which is then said.
 
     Raises:
-        SettingsError: a variable is not a port number.
+        SettingsError: no port is free.
     """
-    environment = {**dotenv_values(PROJECT_ROOT / ".env"), **os.environ}
     chosen: dict[str, int] = {}
-    for variable, default in PORTS.items():
-        text = environment.get(variable) or str(default)
-        if not text.isdecimal() or not 1 <= int(text) <= 65535:
-            raise SettingsError(f"{variable} is not a port number from 1 to 65535")
-        wanted = int(text)
+    wanted_ports = {"BROWSE_DAGSTER_PORT": settings.dagster_port, "BROWSE_MLFLOW_PORT": settings.mlflow_port}
+    for variable, wanted in wanted_ports.items():
         candidates = [port for port in range(wanted, 65536) if port not in chosen.values()]
         port = next((port for port in candidates[:100] if _is_free(port)), None)
         if port is None:

@@ -5,7 +5,6 @@ What does not: training itself (`analysis/`), the connection (`resources.Experim
 Everything that needs mlflow goes through the tracker, which imports it when it is used (4 s).
 """
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -15,6 +14,7 @@ import dagster as dg
 
 from browse_assets.assets.state import rules_version
 from browse_assets.resources import ExperimentTracker
+from browse_assets.settings import load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,15 +39,13 @@ def run_link(run: str | None) -> dict[str, dg.UrlMetadataValue]:
     """The MLflow page of a training, as metadata of its asset."""
     if run is None:
         return {}
-    port = os.environ.get("BROWSE_MLFLOW_PORT", "5000")
-    return {"MLflow run": dg.MetadataValue.url(f"http://127.0.0.1:{port}/#/{run}")}
+    return {"MLflow run": dg.MetadataValue.url(f"http://127.0.0.1:{load_settings().mlflow_port}/#/{run}")}
 
 
 def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
     """Back from an MLflow run to the materialization that made it."""
-    port = os.environ.get("BROWSE_DAGSTER_PORT", "3000")
     asset = context.asset_key.to_user_string()
-    address = f"http://127.0.0.1:{port}/runs/{context.run.run_id}"
+    address = f"http://127.0.0.1:{load_settings().dagster_port}/runs/{context.run.run_id}"
     return {
         "dagster_run_id": context.run.run_id,
         "asset": asset,

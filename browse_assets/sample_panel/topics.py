@@ -142,7 +142,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "Computing", "Technology & Computing", "programming",
         "-stackoverflow.com/f -github.com/w -news.ycombinator.com/f -arstechnica.com/a -dev.to "
-        "-docs.python.org/w -developer.mozilla.org/w -pypi.org/w digitalocean.com phoronix.com/a "
+        "-docs.python.org/w -developer.mozilla.org/w -realpython.com/a digitalocean.com phoronix.com/a "
         "-serverfault.com/f -askubuntu.com/f -css-tricks.com -lwn.net/a freecodecamp.org",
         "Python asyncio;Rust borrow checker;Postgres indexes;Docker compose;CSS grid;Kubernetes;"
         "Linux kernel;git rebase;TypeScript generics;DuckDB;regex lookahead;systemd timers",
