@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dictionary": {"settings", "tables"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "ui": {"settings", "dagster_home", "server_process", "sole_process"},
-    "server_process": set(),
+    "server_process": {"settings"},
     "sole_process": set(),
 }
 PURE = {"analysis", "sample_panel"}

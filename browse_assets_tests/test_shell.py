@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[1]
 REGISTRIES = [
     "py" + "pi.org",
     "python" + "hosted.org",
-    "file:///opt/",
     "index" + "-url",
     "devpi",
     "artifactory",
