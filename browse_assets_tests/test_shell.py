@@ -18,8 +18,6 @@ REGISTRIES = [
     "py" + "pi.org",
     "python" + "hosted.org",
     "index" + "-url",
-    "devpi",
-    "artifactory",
 ]
 LOCKS = ["requirements.lock", "requirements-uv.lock"]
 
