@@ -6,6 +6,7 @@ assets. What does not: what the tables hold (`tables.py`) or how they are filled
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import shutil
@@ -324,6 +325,9 @@ class ExperimentTracker(dg.ConfigurableResource):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
+        # Its progress lines would stand between those of `make run`; warnings are kept.
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         settings = load_settings()
         if settings.tracking_uri.startswith("sqlite:///"):
             Path(settings.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

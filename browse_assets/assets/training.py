@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from browse_assets.analysis.segments import Segmentation
 
 CHURN_MODEL_NAME = "churn"
+BASELINES = ("dummy", "one_rule_recency")
 # Named, since mlflow would otherwise find them out by importing the model in a new process (15 s).
 _REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
 
@@ -120,7 +121,7 @@ def log_churn(
             _log_data(mlflow, rows.astype("float64").reset_index(drop=True), "churn_snapshots", "training")
             _log_comparison(mlflow, training)
         nested: dict[str, str] = {}
-        models: dict[str, str] = {}
+        models: dict[str, Any] = {}
         for _, row in training.table.iterrows():
             name = str(row["model"])
             with mlflow.start_run(run_name=name, nested=True, tags=_tags(context, as_of)) as run:
@@ -147,8 +148,8 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
     mlflow.log_table(training.table.drop(columns=["reason"]), "candidates.json")
 
 
-def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, snapshots: "pd.DataFrame") -> str:
-    """Parameters, metrics, figures and model of one candidate; returns the model's address."""
+def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, snapshots: "pd.DataFrame") -> Any:
+    """Parameters, metrics, figures and model of one candidate; returns what mlflow says of the model."""
     from browse_assets.analysis import figures
     from browse_assets.analysis.churn_candidates import SKOPS_TRUSTED_TYPES
 
@@ -177,7 +178,7 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, 
     features = snapshots.loc[snapshots["eligible"], list(training.features)].astype("float64")
     usual = features.median().to_frame().T  # a usual person, not one of the panel
     estimator = training.estimators[name]
-    info = mlflow.sklearn.log_model(
+    return mlflow.sklearn.log_model(
         estimator,
         name="model",
         pip_requirements=_REQUIREMENTS,
@@ -186,21 +187,28 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, 
         pyfunc_predict_fn="predict_proba",
         skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
     )
-    return str(info.model_uri)
 
 
-def _set_aliases(mlflow: Any, training: "ChurnTraining", models: dict[str, str]) -> None:
+def _set_aliases(mlflow: Any, training: "ChurnTraining", models: dict[str, Any]) -> None:
     """`champion` is this training's, or nobody's; `challenger` is the best model that was not promoted."""
     client = mlflow.MlflowClient()
-    ranked = [str(name) for name in training.table.sort_values("log_loss")["model"]] if models else []
-    baselines = ("dummy", "one_rule_recency")
-    runner_up = next((n for n in ranked if n != training.champion and n not in baselines), None)
+    ranked = [str(name) for name in training.table.sort_values("log_loss")["model"]]
+    runner_up = next((n for n in ranked if n != training.champion and n not in BASELINES), None)
+    if not client.search_registered_models(f"name = '{CHURN_MODEL_NAME}'"):
+        client.create_registered_model(CHURN_MODEL_NAME)
     for alias, name in (("champion", training.champion), ("challenger", runner_up)):
-        if name is not None:
-            registered = mlflow.register_model(models[name], CHURN_MODEL_NAME, tags={"candidate": name})
-            client.set_registered_model_alias(CHURN_MODEL_NAME, alias, registered.version)
-        elif client.search_registered_models(f"name = '{CHURN_MODEL_NAME}'"):
+        if name is None:
             client.delete_registered_model_alias(CHURN_MODEL_NAME, alias)
+            continue
+        info = models[name]
+        version = client.create_model_version(
+            CHURN_MODEL_NAME,
+            info.model_uri,
+            run_id=info.run_id,
+            tags={"candidate": name},
+            model_id=info.model_id,
+        )
+        client.set_registered_model_alias(CHURN_MODEL_NAME, alias, version.version)
 
 
 def load_champion(tracker: ExperimentTracker) -> Any:
