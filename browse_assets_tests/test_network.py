@@ -17,7 +17,7 @@ from browse_assets_tests.conftest import SECRET
 
 # Python runs this first in the process and in every Python that it starts. Whoever looks a host up or
 # connects to one is written down and refused.
-BLOCKED = '''
+BLOCKED = """
 import os
 import socket
 
@@ -62,7 +62,7 @@ class Guarded(socket.socket):
 for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
     setattr(socket, name, look_up(name))
 socket.socket = socket.SocketType = Guarded
-'''
+"""
 
 # They switch telemetry off from outside, or make MLflow think that it is being tested.
 SILENCERS = {

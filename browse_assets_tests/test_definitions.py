@@ -1,0 +1,124 @@
+"""The graph: registered by name, policy applied to all of it, and the design's names kept."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from browse_assets.analysis.evaluation import METRICS
+from browse_assets.definitions import OWNER, defs
+from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
+from browse_assets.tables import CHURN_METRICS, FINANCE_PRODUCTS, TABLES
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+SNAPSHOT = Path(__file__).parent / "asset_specs.txt"
+
+# Design section 5: tables of the warehouse with their columns, at least.
+DESIGN: dict[str, str] = {
+    "input_files": "file_id, format, status, reason, rows_read, accepted, folded, duplicates, rejected, first_event, "
+    "last_event, size_bytes",
+    "rejected_events": "file_id, row_number, reason",
+    "scrubbed_events": "event_id, user_key, event_time, source, url, host, domain, title, metadata, search_terms, "
+    "language, transition, referrer_domain, device, country, dwell_seconds, dwell_method, session_id",
+    "pii_removed": "file_id, column_name, kind, values_removed",
+    "domain_features": "user_key, domain, day, page_views, sessions, dwell_seconds, first_time, last_time, searches, "
+    "topic_id",
+    "user_days": "user_key, day, page_views, sessions, domains, dwell_seconds, devices, longest_gap_hours",
+    "interest_profile": "user_key, topic_id, topic, parent_topic, sessions, active_days, last_seen, score, share, rank, "
+    "lift, probability, is_interested, evidence, as_of",
+    "interest_segments": "user_key, segment_id, segment, x, y",
+    "products": "product_id, name, brand, category, method, first_seen, is_new",
+    "product_interest": "user_key, product_id, stage, sessions, active_days, first_seen, last_seen, recency_days, "
+    "visits_per_day, lift, probability, is_interested, is_new_to_person, as_of",
+    "finance_flags": "user_key, finance_product, shopping_sessions, servicing_sessions, active_days, first_seen, "
+    "last_seen, score, probability, is_interested, is_customer, evidence, as_of",
+    "customer_features": "user_key",
+    "churn_snapshots": "user_key, snapshot_time, eligible, reason, churned",
+    "churn_model": "model, mlflow_run_id, as_of, people, threshold, is_champion, reason",
+    "churn_scores": "user_key, probability, band, reasons, model_version, as_of",
+}
+
+
+def spec_line(spec: dg.AssetSpec) -> str:
+    """One asset on one line, as the snapshot holds it."""
+    deps = ", ".join(sorted(dep.asset_key.to_user_string() for dep in spec.deps))
+    owners, kinds = ", ".join(spec.owners), ", ".join(sorted(spec.kinds))
+    return f"{spec.key.to_user_string()} | after {deps or 'nothing'} | {spec.group_name} | {owners} | {kinds}"
+
+
+def test_the_graph_is_the_reviewed_one() -> None:
+    """After a change that is meant: UPDATE_SNAPSHOTS=1 python -m pytest browse_assets_tests/test_definitions.py"""
+    found = "\n".join(spec_line(SPECS[name]) for name in sorted(SPECS)) + "\n"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(found, encoding="utf-8")
+    assert found == SNAPSHOT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_policy_reaches_every_asset(name: str) -> None:
+    spec = SPECS[name]
+    assert spec.owners == [OWNER]
+    assert spec.group_name
+    assert "duckdb" in spec.kinds
+    assert (spec.description or "").startswith("One row per ")
+    assert "dagster/code_references" in spec.metadata
+    schema = spec.metadata["dagster/column_schema"]
+    assert [(c.name, c.type, c.description) for c in schema.columns] == [
+        (c.name, c.type, c.description) for c in TABLES[name].columns
+    ]
+    assert all(c.description for c in schema.columns)
+
+
+def test_every_table_of_the_warehouse_is_an_asset() -> None:
+    tables = {name for name, table in TABLES.items() if table.database == "warehouse"} - {"asset_state"}
+    assert tables <= set(SPECS)
+
+
+@pytest.mark.parametrize(("table", "columns"), DESIGN.items())
+def test_names_are_the_designs(table: str, columns: str) -> None:
+    assert set(columns.split(", ")) <= set(TABLES[table].column_names)
+
+
+def test_names_say_what_they_hold() -> None:
+    for table in TABLES.values():
+        for column in table.columns:
+            assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+            if column.type == "BOOLEAN":
+                assert column.name.startswith(("is_", "has_")) or column.name in ("eligible", "churned")
+
+
+def test_lists_that_stand_twice_agree() -> None:
+    assert CHURN_METRICS == METRICS
+    with (REFERENCE_DIR / "finance_products.csv").open(encoding="utf-8") as file:
+        assert {row["finance_product"] for row in csv.DictReader(file)} == set(FINANCE_PRODUCTS)
+
+
+def test_the_job_has_all_assets_and_checks() -> None:
+    job = defs.resolve_job_def("ml_analysis_pipeline")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(SPECS)
+    graph = defs.resolve_asset_graph()
+    assert job.asset_layer.executable_asset_keys == graph.materializable_asset_keys
+    assert len(graph.asset_check_keys) >= len(SPECS)
+
+
+def test_everything_that_opens_a_database_is_in_the_writers_pool() -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = defs.resolve_job_def("ml_analysis_pipeline").graph.node_defs
+    assert len(nodes) == len(graph.materializable_asset_keys) + len(graph.asset_check_keys)
+    assert {pool for node in nodes for pool in node.pools} == {"duckdb_writer"}
+    assert all(node.pools for node in nodes)
+
+
+def test_the_definitions_validate() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
