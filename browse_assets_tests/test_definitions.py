@@ -26,11 +26,11 @@ DESIGN: dict[str, str] = {
     "scrubbed_events": "event_id, user_key, event_time, source, url, host, domain, title, metadata, search_terms, "
     "language, transition, referrer_domain, device, country, dwell_seconds, dwell_method, session_id",
     "pii_removed": "file_id, column_name, kind, values_removed",
-    "domain_features": "user_key, domain, day, page_views, sessions, dwell_seconds, first_time, last_time, searches, "
-    "topic_id",
+    "domain_features": "user_key, domain, day, page_views, sessions, dwell_seconds, first_time, last_time, "
+    "searches, topic_id",
     "user_days": "user_key, day, page_views, sessions, domains, dwell_seconds, devices, longest_gap_hours",
-    "interest_profile": "user_key, topic_id, topic, parent_topic, sessions, active_days, last_seen, score, share, rank, "
-    "lift, probability, is_interested, evidence, as_of",
+    "interest_profile": "user_key, topic_id, topic, parent_topic, sessions, active_days, last_seen, score, share, "
+    "rank, lift, probability, is_interested, evidence, as_of",
     "interest_segments": "user_key, segment_id, segment, x, y",
     "products": "product_id, name, brand, category, method, first_seen, is_new",
     "product_interest": "user_key, product_id, stage, sessions, active_days, first_seen, last_seen, recency_days, "

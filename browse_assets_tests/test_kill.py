@@ -199,7 +199,9 @@ def write_habits(path: Path, people: int = 150) -> None:
             for view in range(1 if is_fading else 2):
                 site = random_state.choice(TASTES[person % 2])
                 url = f"https://www.{site}/page-{random_state.randrange(50)}"
-                rows.append([f"habit{person}", "198.51.100.9", (time + timedelta(minutes=view)).isoformat(), url])
+                rows.append(
+                    [f"panelist-habit-{person}", "198.51.100.9", (time + timedelta(minutes=view)).isoformat(), url]
+                )
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["userId", "ip", "timestamp", "url"], *rows])
 

@@ -3,17 +3,16 @@
 Also the one whole run that `test_privacy.py` searches: two such runs would double the time of the suite.
 """
 
-import json
 import os
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from browse_assets.settings import PROJECT_ROOT, Settings
-from browse_assets_tests.conftest import SECRET
+import pytest
+
+from browse_assets.settings import PROJECT_ROOT
 
 # Python runs this first in the process and in every Python that it starts. Whoever looks a host up or
 # connects to one is written down and refused.
@@ -152,3 +151,34 @@ def test_the_block_blocks_and_sees(tmp_path: Path) -> None:
         "sendto 198.51.100.1",
         "gethostbyname child.example.com",
     ]
+
+
+def test_a_whole_run_needs_no_network_and_tries_none(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from browse_assets_tests.test_privacy import whole_run  # it imports this module
+
+    run = whole_run(tmp_path_factory.getbasetemp() / "whole_run")
+    assert run.process.return_code == 0, run.process.stderr.decode()[-3000:]
+    assert run.process.attempts == []
+    assert (run.settings.artifact_dir / "churn" / "models").exists(), "no model was logged"
+    assert "telemetry:\n  enabled: false" in (run.settings.dagster_home / "dagster.yaml").read_text()
+
+
+@pytest.mark.parametrize("module", ["mlflow", "dagster"])
+def test_telemetry_is_off_in_the_run_itself(module: str, tmp_path: Path) -> None:
+    """Without the variables that the Makefile and the tests set: the code alone switches it off."""
+    asks = {
+        "mlflow": "ExperimentTracker().client(); from mlflow.telemetry.utils import is_telemetry_disabled as off; "
+        "assert off()",
+        "dagster": "home = prepare_dagster_home(load_settings()); os.environ['DAGSTER_HOME'] = str(home); "
+        "from dagster._core.telemetry import _get_instance_telemetry_enabled as on; import dagster; "
+        "assert not on(dagster.DagsterInstance.get())",
+    }
+    code = (
+        "import os; from browse_assets.resources import ExperimentTracker; "
+        "from browse_assets.dagster_home import prepare_dagster_home; "
+        f"from browse_assets.settings import load_settings; {asks[module]}"
+    )
+    variables = {"BROWSE_DATA_DIR": str(tmp_path / "data"), "MLFLOW_TRACKING_URI": ""}
+    done = run_offline(["-c", code], tmp_path, variables)
+    assert done.return_code == 0, done.stderr.decode()[-3000:]
+    assert done.attempts == []

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import refresh_as_of, touches_of
@@ -93,7 +94,6 @@ def interest_segments(
             context.log.info("Nothing new: the segments stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:
-            from browse_assets.analysis.figures import segment_figure
             from browse_assets.analysis.segments import segment_people
 
             load_reference(con, ["topics"])
@@ -122,10 +122,7 @@ def interest_segments(
                 )
                 write_state(con, "interest_segments", replace(target, mlflow_run=run))
             extra |= run_link(run)
-            extra["segment map"] = plot(
-                segment_figure(frame["x"], frame["y"], list(frame["segment"].fillna(""))),
-                "people by their topics",
-            )
+        extra |= _segment_map(con)
         return table_result(
             con,
             INTEREST_SEGMENTS,
@@ -133,3 +130,13 @@ def interest_segments(
             "GROUP BY ALL ORDER BY 1",
             extra=extra,
         )
+
+
+def _segment_map(con: duckdb.DuckDBPyConnection) -> dict[str, dg.MarkdownMetadataValue]:
+    people = con.execute("SELECT x, y, segment FROM interest_segments ORDER BY user_key").fetchall()
+    if not people:
+        return {}
+    from browse_assets.analysis.figures import segment_figure
+
+    xs, ys, segments = zip(*people, strict=True)
+    return {"segment map": plot(segment_figure(xs, ys, segments), "people by their topics")}
