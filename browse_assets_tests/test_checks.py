@@ -367,6 +367,9 @@ def test_only_what_can_be_healed_later_is_a_warning(con: Connection) -> None:
     warnings = {"files_readable", "champion_beats_baseline"}
     severities = {name: run(name).severity for name in BY_NAME}
     assert {name for name, severity in severities.items() if severity == dg.AssetCheckSeverity.WARN} == warnings
+    blocking = {spec.name for check in CHECKS for spec in check.check_specs if spec.blocking}
+    assert {"counts_add_up", "nothing_lost_in_scrubbing", "no_personal_data", "no_sensitive_topics"} <= blocking
+    assert not blocking & warnings  # a warning would block nothing
 
 
 def test_a_failing_blocking_check_stops_what_comes_after(materialize: Callable[..., Any], settings: Settings) -> None:
@@ -403,6 +406,8 @@ CLEAN = [
     ("title", "1 234 567 people, 99.95 %, 3 + 4 = 7"),
     ("title", "ISBN 978-3-16-148410-0"),
     ("title", "C++20 and eyJ explained"),
+    ("title", "ad/fm/13001-101281-17214-49"),
+    ("title", "Top 10 @ home"),
     ("title", ""),
     ("title", None),
     ("search_terms", "iphone 17 vs pixel 11"),

@@ -5,15 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from browse_assets.analysis.evaluation import METRICS
 from browse_assets.definitions import OWNER, defs
-from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
+from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings
 from browse_assets.tables import CHURN_METRICS, FINANCE_PRODUCTS, TABLES
+from browse_assets_tests.assets.test_loading import view, write_panel
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 SNAPSHOT = Path(__file__).parent / "asset_specs.txt"
@@ -122,3 +125,31 @@ def test_the_definitions_validate() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_each_asset_can_be_materialized_alone_after_those_before_it(
+    settings: Settings, materialize: Callable[..., Any], warehouse: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    rows = [view("ann", f"2024-05-01T10:0{i}:00Z", f"https://espn.com/{i}") for i in range(3)]
+    write_panel(settings.inbox / "p.csv", rows)
+    order = [
+        key.to_user_string() for level in defs.resolve_asset_graph().toposorted_asset_keys_by_level for key in level
+    ]
+    assert sorted(order) == sorted(SPECS)
+    for name in order:
+        result = materialize(name)
+        assert result.success, name
+        (event,) = result.get_asset_materialization_events()
+        assert event.asset_key.to_user_string() == name
+        assert "dagster/row_count" in event.materialization.metadata
+    assert warehouse("SELECT topic FROM interest_profile") == [("Sports",)]
+
+
+@pytest.mark.parametrize("name", ["domain_features", "interest_profile", "churn_scores"])
+def test_an_asset_without_those_before_it_says_so(
+    name: str, settings: Settings, materialize: Callable[..., Any]
+) -> None:
+    result = materialize(name, raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_key == name
+    assert "was never materialized: materialize it first" in str(failure.step_failure_data.user_failure_data)

@@ -124,6 +124,7 @@ TAGS = [
     (MAIL, "a name that is a value"),
     ("keywords", f"{CARD}, {SSN}, {IBAN}, {ADDRESS}"),
 ]
+# Their first five columns; the rest is empty.
 BAD_ROWS = [
     ["", ADDRESS, TIME, f"https://example.com/?mail={ROW_MAIL}", ROW_MAIL],
     [USER, ADDRESS, "", f"https://example.com/{ROW_MAIL}", NAME],
@@ -132,7 +133,6 @@ BAD_ROWS = [
     [USER, ADDRESS, TIME, "", ROW_MAIL],
     [USER, ADDRESS, TIME, ROW_MAIL, NAME],
     [USER, ADDRESS, TIME, f"file:///home/{SLUG}/{ROW_MAIL}", NAME],
-    [ROW_MAIL, NAME],
 ]
 
 
@@ -157,7 +157,9 @@ def plant_inbox(inbox: Path) -> None:
     write_habits(inbox / "habits.csv")
     views = page_views()
     with (inbox / f"{FILE}.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([HEADER, *([view[name] for name in HEADER] for view in views), *BAD_ROWS])
+        csv.writer(file).writerows([HEADER, *([view[name] for name in HEADER] for view in views)])
+        csv.writer(file).writerows([*row, *[""] * (len(HEADER) - len(row))] for row in BAD_ROWS)
+        csv.writer(file).writerow([ROW_MAIL, NAME])
     lines = []
     for view in views[: len(URLS)]:
         tags = [{"name": name, "content": content} for name, content in TAGS]
