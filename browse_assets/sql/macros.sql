@@ -33,7 +33,7 @@ CREATE OR REPLACE TEMP MACRO decoded(t) AS
     END;
 
 CREATE OR REPLACE TEMP MACRO has_personal_pattern(t) AS
-    regexp_matches(t, '@|%40|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:');
+    regexp_matches(t, '@|%40|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:');
 
 CREATE OR REPLACE TEMP MACRO scrub_patterns(t) AS
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
@@ -106,7 +106,7 @@ CREATE OR REPLACE TEMP MACRO tag_contents(tags) AS
 
 -- Whether any content of a list may need a rule: one match over all of them, since nine lists in ten do not.
 CREATE OR REPLACE TEMP MACRO tags_may_be_personal(tags) AS
-    regexp_matches(tag_contents(tags), '[?#@;%]|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:|(?i:/(u|user|users|profile|profiles|member|members)/)|/~|[A-Z]://|://[^/]*[A-Z0-9]|\s[a-zA-Z]+://|://.*\s');
+    regexp_matches(tag_contents(tags), '[?#@;%]|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:|(?i:/(u|user|users|profile|profiles|member|members)/)|/~|[A-Z]://|://[^/]*[A-Z0-9]|\s[a-zA-Z]+://|://.*\s');
 
 CREATE OR REPLACE TEMP MACRO placeholder_counts(column_name, t) AS
     CASE WHEN t IS NULL OR NOT contains(t, '{') THEN []
