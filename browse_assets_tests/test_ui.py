@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from browse_assets import ui
-from browse_assets.settings import SettingsError
+from browse_assets.settings import SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 from browse_assets_tests.ui_process import RunningUi, fetch, free_port, group_is_alive, listens, start_ui
 
@@ -117,15 +117,15 @@ def test_one_server_that_dies_ends_the_other(stub_ui: RunningUi, data_dir: Path)
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "30 00"])
 def test_a_bad_port_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSE_MLFLOW_PORT", text)
-    with pytest.raises(SettingsError, match="BROWSE_MLFLOW_PORT is not a port number"):
-        ui.choose_ports()
+    with pytest.raises(SettingsError, match="BROWSE_MLFLOW_PORT is not a whole number from 1 to 65535"):
+        load_settings()
 
 
 def test_both_never_take_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = str(free_port())
     monkeypatch.setenv("BROWSE_DAGSTER_PORT", wanted)
     monkeypatch.setenv("BROWSE_MLFLOW_PORT", wanted)
-    chosen = ui.choose_ports()
+    chosen = ui.choose_ports(load_settings())
     assert chosen["BROWSE_DAGSTER_PORT"] == int(wanted)
     assert chosen["BROWSE_MLFLOW_PORT"] != int(wanted)
 
