@@ -23,6 +23,10 @@ nux:  # the community pop-up that would cover the first page
   enabled: false
 freshness:
   enabled: true
+compute_logs:  # what steps print: assets print nothing, their log lines are events; the capture would
+  # start two `tail` processes, which outlive a killed run
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 concurrency:
   runs:
     max_concurrent_runs: 1  # one process may write a DuckDB file

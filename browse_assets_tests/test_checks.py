@@ -253,7 +253,7 @@ def con() -> Iterator[Connection]:
     with duckdb.connect() as opened:
         for database in ("vault", "warehouse"):
             opened.execute(f"ATTACH ':memory:' AS {database}")
-            for table in tables_of(database):  # type: ignore[arg-type]
+            for table in tables_of(database):
                 opened.execute(table.ddl(f"{database}.main"))
         opened.execute("USE warehouse")
         OPENED.append(opened)

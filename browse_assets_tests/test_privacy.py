@@ -130,7 +130,7 @@ BAD_ROWS = [
     [USER, ADDRESS, "", f"https://example.com/{ROW_MAIL}", NAME],
     [USER, ADDRESS, ROW_MAIL, "https://example.com/", NAME],
     [USER, ADDRESS, "2999-01-01T00:00:00", f"https://example.com/{ROW_MAIL}", NAME],
-    [USER, ADDRESS, TIME, "", ROW_MAIL],
+    [USER, ADDRESS, TIME.replace("00:00:00", "00:00:01"), "", ROW_MAIL],  # at TIME it would take the og:url
     [USER, ADDRESS, TIME, ROW_MAIL, NAME],
     [USER, ADDRESS, TIME, f"file:///home/{SLUG}/{ROW_MAIL}", NAME],
 ]
@@ -401,8 +401,8 @@ def test_the_search_looks_into_packed_files(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "c.db")) as con, con:
         con.execute("CREATE TABLE packed (content BLOB)")
         con.execute("INSERT INTO packed VALUES (?)", [zlib.compress(MAIL.encode() * 9)])
-    with duckdb.connect(str(tmp_path / "d.duckdb")) as con:
-        con.execute("CREATE TABLE rows AS SELECT $mail || i AS text FROM range(9000) AS r (i)", {"mail": MAIL})
+    with duckdb.connect(str(tmp_path / "d.duckdb")) as database:
+        database.execute("CREATE TABLE rows AS SELECT $mail || i AS text FROM range(9000) AS r (i)", {"mail": MAIL})
     for path in tmp_path.iterdir():
         whole = b"".join(content for _, content in readings(path))
         assert find((MAIL,), whole, whole.lower()), path.name
