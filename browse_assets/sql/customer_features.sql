@@ -1,7 +1,8 @@
 -- What: one row per person of the customer tables.
 -- Columns: those of customer_features (tables.py).
 -- An attribute is kept only where it cannot single anybody out: at most 20 different values, each
---   declared by at least 5 people, and none that has the pattern of personal data.
+--   declared by at least 5 people and at most 40 characters long, none with the pattern of personal data,
+--   and not one that is personal or free text by its name.
 -- Worked example: plan = basic for 40 people and premium for 12 is kept; a name or an e-mail is not.
 -- Needs: macros.sql; user_keys (user_id, user_key) of all customer rows; $as_of.
 WITH customer_rows AS (
@@ -18,6 +19,7 @@ attribute_values AS (
     SELECT user_key, name, max(json_extract_string(attributes, '$."' || name || '"')) AS content
     FROM declared
     WHERE regexp_matches(name, '^[A-Za-z0-9_ ]{1,40}$')
+      AND NOT regexp_matches(lower(name), 'name|mail|phone|mobile|address|street|city|zip|post|birth|dob|note|comment|remark|text|ssn|iban|account|card|employer')
     GROUP BY ALL
 ),
 counted AS (
@@ -30,7 +32,7 @@ safe AS (
     SELECT name
     FROM counted
     GROUP BY name
-    HAVING count(*) <= 20 AND min(people) >= 5 AND NOT bool_or(has_personal_pattern(content))
+    HAVING count(*) <= 20 AND min(people) >= 5 AND max(length(content)) <= 40 AND NOT bool_or(has_personal_pattern(content))
 ),
 attributes AS (
     SELECT user_key, map_from_entries(list({'k': name, 'v': content} ORDER BY name)) AS attributes

@@ -139,8 +139,11 @@ def test_customer_attributes_that_single_somebody_out_stay_in_the_vault(
     write_panel(settings.inbox / "p.csv", background(12), HEADER)
     write_panel(
         settings.customers / "customers.csv",
-        [[f"other{n}", f"Person {n}", f"p{n}@example.com", "basic" if n < 6 else "premium"] for n in range(12)],
-        ["user_id", "name", "email", "plan"],
+        [
+            [f"other{n}", f"Person {n}", f"p{n}@example.com", "basic" if n < 6 else "premium", "was rude"]
+            for n in range(12)
+        ],
+        ["user_id", "name", "email", "plan", "note"],
     )
     times = [(AS_OF - timedelta(days=d)).isoformat() for d in (1, 10, -5)]
     write_panel(
