@@ -52,10 +52,16 @@ SESSION_STARTS = """
     GROUP BY news.user_key
 """
 
-# The new events, and the stored ones of the same people since then.
-UNSESSIONED = """
+# The first load: nothing is stored yet.
+ALL_UNSESSIONED = """
     SELECT *, NULL::UUID AS old_session_id, NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method
     FROM fresh
+"""
+
+# The new events, and the stored ones of the same people since then.
+UNSESSIONED = (
+    ALL_UNSESSIONED
+    + """
     UNION ALL BY NAME
     SELECT events.* EXCLUDE (session_id, dwell_seconds, dwell_method),
         CASE WHEN dwell_method <> 'gap' THEN dwell_seconds END AS given_seconds,
@@ -64,8 +70,8 @@ UNSESSIONED = """
     FROM scrubbed_events AS events
     JOIN session_starts ON session_starts.user_key = events.user_key AND events.event_time >= session_starts.since
     ANTI JOIN fresh ON fresh.event_id = events.event_id
-    WHERE $since > 0
 """
+)
 
 
 @dg.asset(pool=WRITER_POOL, group_name="events")
@@ -174,7 +180,10 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
     _map_people_and_hosts(con, keys, since)
     con.execute("CREATE TEMP TABLE fresh AS " + read_sql("scrubbed_events"), {"since": since})
     con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
-    con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED, {"since": since})
+    if since:
+        con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
+    else:
+        con.execute("CREATE TEMP VIEW unsessioned AS " + ALL_UNSESSIONED)
     con.execute("CREATE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": target.load_id})
     with transaction(con):
         if since == 0:

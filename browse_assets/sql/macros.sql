@@ -23,6 +23,15 @@ CREATE OR REPLACE TEMP MACRO authority_host(authority) AS
 
 CREATE OR REPLACE TEMP MACRO url_host(url) AS authority_host(url_authority(url));
 
+-- Value of the first query or fragment parameter of that name; '' when there is none. A pattern made
+-- from a column would be compiled anew for each row (60 us).
+CREATE OR REPLACE TEMP MACRO parameter_value(url, parameter) AS
+    CASE WHEN NOT contains(url, parameter || '=') THEN ''
+         WHEN strpos(translate(url, '?#', '&&'), '&' || parameter || '=') = 0 THEN ''
+         ELSE split_part(replace(substr(url,
+             strpos(translate(url, '?#', '&&'), '&' || parameter || '=') + length(parameter) + 2), '#', '&'), '&', 1)
+    END;
+
 CREATE OR REPLACE TEMP MACRO decoded(t) AS
     CASE WHEN t IS NULL OR NOT contains(t, '%') THEN t
          ELSE coalesce(
@@ -83,8 +92,18 @@ CREATE OR REPLACE TEMP MACRO scrub_path(p) AS
 CREATE OR REPLACE TEMP MACRO url_path(url) AS
     regexp_extract(url, '^[a-zA-Z]+://[^/?#\\]*([^?#]*)', 1);
 
+CREATE OR REPLACE TEMP MACRO without_query(url) AS split_part(split_part(url, '?', 1), '#', 1);
+
+-- What a path must hold for any rule to change it: a placeholder's brace, `;`, `%`, or a personal pattern.
+CREATE OR REPLACE TEMP MACRO may_need_scrubbing(url) AS
+    regexp_matches(url, '[;%{]|/(?:[uU]|[uU][sS][eE][rR]|[pP][rR][oO][fF][iI][lL][eE]|[mM][eE][mM][bB][eE][rR])[sS]?/|/[@~]|@|%40|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:');
+
 CREATE OR REPLACE TEMP MACRO scrub_url(url, host) AS
-    lower(regexp_extract(url, '^[a-zA-Z]+://')) || host || scrub_path(url_path(url));
+    CASE WHEN (starts_with(url, 'https://' || host || '/') OR starts_with(url, 'http://' || host || '/'))
+              AND NOT may_need_scrubbing(without_query(url))
+         THEN without_query(url)
+         ELSE lower(regexp_extract(url, '^[a-zA-Z]+://')) || host || scrub_path(url_path(url))
+    END;
 
 -- Metadata also holds addresses of pages and pictures: these keep their host and scrubbed path. A host
 -- of a metadata address is not looked up (only page hosts are), so long digit runs in it go as in text.
@@ -96,17 +115,36 @@ CREATE OR REPLACE TEMP MACRO scrub_value(t) AS
          ELSE scrub_text(decoded(t))
     END;
 
+-- Whether scrub_value would give the value as it is, or an address without its query and fragment; false
+-- where that is not sure. DuckDB compiles the patterns inside a lambda anew for every 2,048 rows, so few
+-- and small ones belong there: the full rules (a hundred patterns) run on unnested tags.
+CREATE OR REPLACE TEMP MACRO is_clean_value(t) AS
+    CASE WHEN t IS NULL THEN TRUE
+         WHEN contains(t, '://')
+         THEN regexp_full_match(t, 'https?://[a-z0-9.\-]+/[^?# ]*(?:[?#].*)?') AND NOT may_need_scrubbing(without_query(t))
+         ELSE NOT contains(t, '%') AND NOT contains(t, '{') AND NOT has_personal_pattern(t)
+    END;
+
 CREATE OR REPLACE TEMP MACRO is_personal_tag(name) AS
     regexp_matches(lower(name), '^(article:|book:|og:|dc\.|dcterms\.|sailthru\.|parsely-|twitter:)?(author|creator|byline)|profile:|username|user[_-]?(id|name)|fb:(admins|profile_id)|e-?mail|phone|^geo\.|place:location|latitude|longitude|csrf|token|nonce|session')
     OR NOT regexp_matches(name, '^[A-Za-z0-9:_.\-]{1,64}$')
     OR regexp_matches(name, '[0-9]{5}');
 
+-- Whether is_personal_tag is false for sure, by one pattern.
+CREATE OR REPLACE TEMP MACRO is_clean_name(name) AS
+    length(name) BETWEEN 1 AND 64 AND NOT regexp_matches(name,
+        '(?i)auth|creat|byl|prof|user|fb:|mail|phone|geo|place|itude|csrf|token|nonce|session|[0-9]{5}|[^a-z0-9:_.\-]');
+
+CREATE OR REPLACE TEMP MACRO are_clean_tags(tags) AS
+    len(list_filter(tags, lambda tag: NOT coalesce(is_clean_name(tag.name) AND is_clean_value(tag.content), FALSE))) = 0;
+
+CREATE OR REPLACE TEMP MACRO without_queries(tags) AS
+    list_transform(tags, lambda tag: {
+        'name': tag.name,
+        'content': CASE WHEN contains(tag.content, '://') THEN without_query(tag.content) ELSE tag.content END});
+
 CREATE OR REPLACE TEMP MACRO tag_contents(tags) AS
     array_to_string(list_transform(tags, lambda tag: tag.content), chr(10));
-
--- Whether any content of a list may need a rule: one match over all of them, since nine lists in ten do not.
-CREATE OR REPLACE TEMP MACRO tags_may_be_personal(tags) AS
-    regexp_matches(tag_contents(tags), '[?#@;%]|[0-9][0-9 ().\-/]{5,}[0-9]|[0-9a-fA-F]{16}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|eyJ|[A-Za-z0-9_+=]{24}|[0-9]\.[0-9]|[0-9a-fA-F]:[0-9a-fA-F]*:|(?i:/(u|user|users|profile|profiles|member|members)/)|/~|[A-Z]://|://[^/]*[A-Z0-9]|\s[a-zA-Z]+://|://.*\s');
 
 CREATE OR REPLACE TEMP MACRO placeholder_counts(column_name, t) AS
     CASE WHEN t IS NULL OR NOT contains(t, '{') THEN []
@@ -119,18 +157,20 @@ CREATE OR REPLACE TEMP MACRO placeholder_counts(column_name, t) AS
 
 -- Parts of a URL that go whole, one value each.
 CREATE OR REPLACE TEMP MACRO dropped_parts(url) AS
-    list_filter([
+    CASE WHEN NOT regexp_matches(url, '[?#@]') THEN []
+         ELSE list_filter([
         {'column_name': 'url', 'kind': 'query', 'n': (regexp_matches(url, '\?[^#]'))::BIGINT},
         {'column_name': 'url', 'kind': 'fragment', 'n': (regexp_matches(url, '#.'))::BIGINT},
         {'column_name': 'url', 'kind': 'credentials', 'n': (contains(url_authority(url), '@'))::BIGINT}],
-        lambda part: part.n > 0);
+        lambda part: part.n > 0)
+    END;
 
 CREATE OR REPLACE TEMP MACRO page_text(path, title, terms) AS
     trim(regexp_replace(lower(concat_ws(' ', path, title, terms)), '[\-_/+.\s]+', ' ', 'g'));
 
 -- Keyed, so that nobody without the key can try whether a person was on a page.
 CREATE OR REPLACE TEMP MACRO page_view_id(event_key, user_id, event_time, page_url) AS
-    sha256(concat(event_key, chr(31), user_id, chr(31), epoch_us(event_time), chr(31), page_url))[:32]::UUID;
+    left(sha256(concat(event_key, chr(31), user_id, chr(31), epoch_us(event_time), chr(31), page_url)), 32)::UUID;
 
 -- Weight of something that old: it halves every 14 days.
 CREATE OR REPLACE TEMP MACRO decay(event_time, as_of) AS

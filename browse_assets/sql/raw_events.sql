@@ -36,6 +36,7 @@ folded AS (
     FROM together
     GROUP BY event_id
 )
-SELECT * REPLACE (list_sort(list_distinct(metadata)) AS metadata), page_url AS url, $load_id::BIGINT AS load_id
+SELECT * REPLACE (
+        CASE WHEN len(metadata) > 1 THEN list_sort(list_distinct(metadata)) ELSE metadata END AS metadata), page_url AS url, $load_id::BIGINT AS load_id
 FROM (SELECT COLUMNS(folded.*) FROM folded UNION ALL BY NAME SELECT * EXCLUDE (url) FROM alone)
 ORDER BY event_time, event_id;

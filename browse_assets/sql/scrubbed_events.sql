@@ -7,22 +7,16 @@
 --   removed = [query 1, credentials 1, user 1].
 -- Needs: macros.sql; user_keys (user_id, user_key), hosts (raw_host, host, domain),
 --   search_engines (domain, term_parameter); $since.
-WITH fresh AS (
+WITH named AS (
     SELECT
         raw.*,
         keys.user_key,
         page.host,
         page.domain,
         before.domain AS referrer_domain,
-        coalesce(
-            raw.search_terms,
-            nullif(decoded(replace(
-                CASE
-                    WHEN engine.domain IS NULL THEN NULL
-                    -- Nine engines in ten; a pattern that comes from a column is compiled for each row.
-                    WHEN engine.term_parameter = 'q' THEN regexp_extract(raw.url, '[?&#]q=([^&#]*)', 1)
-                    ELSE regexp_extract(raw.url, '[?&#]' || engine.term_parameter || '=([^&#]*)', 1)
-                END, '+', ' ')), '')) AS terms
+        CASE WHEN raw.search_terms IS NULL AND engine.domain IS NOT NULL
+            THEN replace(parameter_value(raw.url, engine.term_parameter), '+', ' ')
+        END AS searched
     FROM vault.main.raw_events AS raw
     JOIN user_keys AS keys USING (user_id)
     JOIN hosts AS page USING (raw_host)
@@ -30,40 +24,32 @@ WITH fresh AS (
     LEFT JOIN search_engines AS engine ON engine.domain = page.domain
     WHERE raw.load_id > $since
 ),
--- Inside a lambda DuckDB compiles each pattern anew for each block of rows, which made this the dearest
--- step by far (100 microseconds a tag): so the few lists that may need a rule are taken apart, and each
--- distinct value is scrubbed once.
-suspicious_tags AS (
-    SELECT event_id, unnest(metadata) AS tag, generate_subscripts(metadata, 1) AS position
-    FROM fresh
-    WHERE tags_may_be_personal(metadata)
+fresh AS (
+    SELECT *, coalesce(search_terms, CASE WHEN searched <> '' THEN nullif(decoded(searched), '') END) AS terms FROM named
 ),
-clean_values AS (
-    SELECT content, scrub_value(content) AS clean_content
-    FROM (SELECT DISTINCT tag.content AS content FROM suspicious_tags)
+tags AS (
+    SELECT event_id, unnest(metadata) AS tag, generate_subscripts(metadata, 1) AS place
+    FROM vault.main.raw_events
+    WHERE load_id > $since AND NOT are_clean_tags(metadata)
 ),
-clean_lists AS (
+scrubbed_tags AS (
     SELECT
-        event_id,
-        coalesce(
-            list({'name': tag.name, 'content': clean_content} ORDER BY position)
-                FILTER (NOT is_personal_tag(tag.name)),
-            []) AS metadata
-    FROM suspicious_tags
-    JOIN clean_values ON clean_values.content IS NOT DISTINCT FROM suspicious_tags.tag.content
+        event_id AS tagged_id,
+        list({'name': tag.name, 'content': scrub_value(tag.content)} ORDER BY place)
+            FILTER (WHERE NOT is_personal_tag(tag.name)) AS tags
+    FROM tags
     GROUP BY event_id
 ),
 scrubbed AS (
     SELECT
-        fresh.*,
-        scrub_url(fresh.url, fresh.host) AS clean_url,
-        scrub_text(fresh.title) AS clean_title,
-        coalesce(
-            clean_lists.metadata,
-            list_filter(fresh.metadata, lambda tag: NOT is_personal_tag(tag.name))) AS clean_metadata,
-        scrub_text(fresh.terms) AS clean_terms
+        *,
+        tagged_id IS NULL AS has_clean_tags,
+        scrub_url(url, host) AS clean_url,
+        scrub_text(title) AS clean_title,
+        CASE WHEN tagged_id IS NULL THEN without_queries(metadata) ELSE coalesce(tags, []) END AS clean_metadata,
+        scrub_text(terms) AS clean_terms
     FROM fresh
-    LEFT JOIN clean_lists USING (event_id)
+    LEFT JOIN scrubbed_tags ON tagged_id = event_id
 )
 SELECT
     event_id,
@@ -93,15 +79,18 @@ SELECT
     duration_kind AS given_kind,
     file_id,
     nullif(
-        placeholder_counts('url', clean_url)
-        || dropped_parts(url)
-        || placeholder_counts('title', clean_title)
-        || placeholder_counts('search_terms', clean_terms)
-        || placeholder_counts('metadata', tag_contents(clean_metadata))
-        || CASE WHEN len(metadata) > len(clean_metadata)
-            THEN [{'column_name': 'metadata', 'kind': 'personal_tag',
-                   'n': (len(metadata) - len(clean_metadata))::BIGINT}]
-            ELSE [] END,
+        CASE WHEN has_clean_tags AND NOT contains(concat(clean_url, clean_title, clean_terms), '{')
+            THEN dropped_parts(url)
+            ELSE placeholder_counts('url', clean_url)
+                || dropped_parts(url)
+                || placeholder_counts('title', clean_title)
+                || placeholder_counts('search_terms', clean_terms)
+                || placeholder_counts('metadata', tag_contents(clean_metadata))
+                || CASE WHEN len(metadata) > len(clean_metadata)
+                    THEN [{'column_name': 'metadata', 'kind': 'personal_tag',
+                           'n': (len(metadata) - len(clean_metadata))::BIGINT}]
+                    ELSE [] END
+        END,
         []) AS removed,
     load_id
 FROM scrubbed;

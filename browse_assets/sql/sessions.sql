@@ -81,5 +81,4 @@ SELECT
             THEN load_id
         ELSE $load_id::BIGINT
     END AS load_id
-FROM timed
-ORDER BY event_time, event_id;
+FROM timed;
