@@ -1,7 +1,11 @@
 """One full run on a small synthetic panel, against the truth that was planted in it."""
 
 import base64
+import contextlib
+import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import urllib.parse
@@ -18,7 +22,7 @@ import pytest
 from browse_assets.resources import Keys
 from browse_assets.sample_panel.truth import write_panel
 from browse_assets.settings import PROJECT_ROOT
-from browse_assets_tests.conftest import SECRET
+from browse_assets_tests.conftest import REAL_FILES, SECRET, sqlite_count
 
 PEOPLE, DAYS = 200, 150
 
@@ -201,8 +205,6 @@ for experiment in client.search_experiments():
     }
 print(json.dumps(found))
 """
-    import json
-
     store = f"sqlite:///{run.data_dir / 'mlflow' / 'mlflow.db'}"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -275,3 +277,38 @@ def test_running_again_changes_no_row_and_trains_nothing(run: FullRun) -> None:
     assert contents(path) == tables or repr(contents(path)) == repr(tables)
     with duckdb.connect(str(path), read_only=True) as con:
         assert con.sql("SELECT * FROM churn_model ORDER BY ALL").fetchall() == before
+
+
+VISITS = ("visits", "moz_historyvisits", "history_visits")
+
+
+@pytest.mark.skipif(not REAL_FILES.exists(), reason="no real files beside the repository")
+def test_a_full_run_on_real_histories_and_takeout(tmp_path: Path) -> None:
+    """Each file is a person's; what SQLite and JSON count is what was read."""
+    expected = 0
+    for n, path in enumerate(sorted(REAL_FILES.glob("*_history/**/*")) + sorted(REAL_FILES.glob("takeout/*.json"))):
+        if path.is_file():
+            target = tmp_path / "inbox" / f"person{n}" / path.name
+            target.parent.mkdir(parents=True)
+            shutil.copy(path, target)
+            if path.suffix == ".json":
+                expected += len(json.loads(path.read_text(encoding="utf-8"))["Browser History"])
+            else:
+                expected += next(sqlite_count(path, t) for t in VISITS if has_table(path, t))
+    done = start_run(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(tmp_path / "browse.duckdb"), read_only=True) as con:
+        read = con.sql("SELECT count(*), count_if(status = 'read'), sum(rows_read) FROM input_files").fetchone()
+        events = con.sql("SELECT (SELECT count(*) FROM scrubbed_events), sum(accepted) FROM input_files").fetchone()
+    assert expected > 400
+    assert read is not None
+    assert read[0] == read[1]
+    assert read[2] == expected
+    assert events is not None
+    assert events[0] == events[1]
+
+
+def has_table(path: Path, table: str) -> bool:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as con:
+        found = con.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", [table]).fetchone()
+    return bool(found[0])
