@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
-from browse_assets.resources import DatabaseBusyError, VaultKeyError, load_keys
+from browse_assets.resources import DatabaseBusyError, VaultKeyError, load_keys, open_databases
 from browse_assets.settings import Settings, SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 from browse_assets.summary import summarize
@@ -37,7 +37,8 @@ class Progress(logging.Handler):
         meta: dict[str, Any] = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
         if event is None:
-            if record.levelno >= logging.WARNING:
+            # What was not run because something before it failed is told by what failed.
+            if record.levelno >= logging.WARNING and "Dependencies for step" not in record.getMessage():
                 self._write(f"      {record.getMessage().rsplit(' - ', 1)[-1]}")
             return
         step = event.step_key or ""
@@ -50,6 +51,8 @@ class Progress(logging.Handler):
             seconds = time.monotonic() - self._started.get(step, time.monotonic())
             mark = "done" if event.event_type == dg.DagsterEventType.STEP_SUCCESS else "FAILED"
             self._write(f"[{self._done:>2}/{len(self._assets)}] {step:<20} {mark:>6} {seconds:6.1f} s")
+            if mark == "FAILED":
+                self._write(f"        {_innermost(event.event_specific_data.error)}")
 
     def _write(self, line: str) -> None:
         print(line, flush=True)
@@ -68,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for folder in (settings.inbox, settings.customers):
             folder.mkdir(parents=True, exist_ok=True)
         load_keys(settings)
+        if settings.vault_path.exists():
+            with open_databases(settings, vault="read"):
+                pass  # a wrong key is said now, not by an asset
         os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
         with sole_process(settings.data_dir, "run"):
             return _run(settings)
@@ -100,6 +106,8 @@ def _run(settings: Settings) -> int:
         for evaluation in result.get_asset_check_evaluations()
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
     ]
+    if failed_steps or failed_checks:
+        print("\nNot everything was made; below is what the tables hold now, some of it from before.")
     print(f"\n{summarize(settings)}")
     print(f"Took {time.monotonic() - started:.0f} s. Dagster run {result.run_id[:8]}.")
     for evaluation in failed_checks:
@@ -109,6 +117,13 @@ def _run(settings: Settings) -> int:
     for step in failed_steps:
         print(f"FAILED asset {step}: its message is above; `make ui` shows the run in full.")
     return 0 if result.success and not failed_checks else 1
+
+
+def _innermost(error: Any) -> str:
+    """The message that an error began with: Dagster wraps it in its own."""
+    while error.cause is not None:
+        error = error.cause
+    return str(error.message).strip()
 
 
 def _attached(handler: logging.Handler) -> logging.Logger:

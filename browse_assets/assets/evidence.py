@@ -64,8 +64,9 @@ def touches_of(con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + item_events)
     touches = con.execute(read_sql("touches"), {"as_of": as_of}).df()
     exposure = con.execute(read_sql("exposure"), {"as_of": as_of}).df()
-    for frame in (touches, exposure):
-        frame["user_key"] = frame["user_key"].astype(str)
+    # Said for every column that goes back to DuckDB: of an empty frame it would take text for numbers.
+    touches = touches.astype({"user_key": str, "item": str})
+    exposure = exposure.astype({"user_key": str})
     return touches, exposure.set_index("user_key")["decayed_sessions"]
 
 

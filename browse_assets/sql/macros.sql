@@ -146,6 +146,17 @@ CREATE OR REPLACE TEMP MACRO without_queries(tags) AS
 CREATE OR REPLACE TEMP MACRO tag_contents(tags) AS
     array_to_string(list_transform(tags, lambda tag: tag.content), chr(10));
 
+-- A panel's own id of a person, which sites may show: it would undo the pseudonym.
+CREATE OR REPLACE TEMP MACRO without_own_id(t, own_id) AS
+    CASE WHEN t IS NULL OR own_id IS NULL OR NOT contains(lower(t), own_id) THEN t
+         ELSE regexp_replace(t, '(?i)' || regexp_escape(own_id), '{user}', 'g')
+    END;
+
+CREATE OR REPLACE TEMP MACRO tags_without_own_id(tags, own_id) AS
+    CASE WHEN tags IS NULL OR own_id IS NULL OR NOT contains(lower(tag_contents(tags)), own_id) THEN tags
+         ELSE list_transform(tags, lambda tag: {'name': tag.name, 'content': without_own_id(tag.content, own_id)})
+    END;
+
 CREATE OR REPLACE TEMP MACRO placeholder_counts(column_name, t) AS
     CASE WHEN t IS NULL OR NOT contains(t, '{') THEN []
          ELSE list_filter(list_transform(

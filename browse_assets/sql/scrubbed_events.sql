@@ -16,7 +16,11 @@ WITH named AS (
         before.domain AS referrer_domain,
         CASE WHEN raw.search_terms IS NULL AND engine.domain IS NOT NULL
             THEN replace(parameter_value(raw.url, engine.term_parameter), '+', ' ')
-        END AS searched
+        END AS searched,
+        -- A panel's ids only: a history file is named by its folder, which may be a word of the language.
+        CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
+            THEN lower(raw.user_id)
+        END AS own_id
     FROM vault.main.raw_events AS raw
     JOIN user_keys AS keys USING (user_id)
     JOIN hosts AS page USING (raw_host)
@@ -43,11 +47,14 @@ scrubbed_tags AS (
 scrubbed AS (
     SELECT
         *,
-        tagged_id IS NULL AS has_clean_tags,
-        scrub_url(url, host) AS clean_url,
-        scrub_text(title) AS clean_title,
-        CASE WHEN tagged_id IS NULL THEN without_queries(metadata) ELSE coalesce(tags, []) END AS clean_metadata,
-        scrub_text(terms) AS clean_terms
+        tagged_id IS NULL
+            AND (own_id IS NULL OR NOT coalesce(contains(lower(tag_contents(metadata)), own_id), FALSE)) AS has_clean_tags,
+        without_own_id(scrub_url(url, host), own_id) AS clean_url,
+        without_own_id(scrub_text(title), own_id) AS clean_title,
+        tags_without_own_id(
+            CASE WHEN tagged_id IS NULL THEN without_queries(metadata) ELSE coalesce(tags, []) END,
+            own_id) AS clean_metadata,
+        without_own_id(scrub_text(terms), own_id) AS clean_terms
     FROM fresh
     LEFT JOIN scrubbed_tags ON tagged_id = event_id
 )

@@ -206,3 +206,13 @@ def test_an_asset_without_its_upstream_says_so(settings: Settings, materialize: 
     assert not result.success
     failure = next(event for event in result.all_events if event.is_step_failure)
     assert "domain_features was never materialized" in str(failure.event_specific_data)
+
+
+def test_browsing_that_no_list_knows_is_a_result(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    rows = [visit("me", day, "https://nobody-knows-this-site.example/") for day in range(3)]
+    write_panel(settings.inbox / "p.csv", rows, HEADER)
+    assert materialize().success
+    for table in ("interest_profile", "interest_segments", "product_interest", "finance_flags"):
+        assert warehouse(f"SELECT count(*) FROM {table}") == [(0,)]

@@ -370,3 +370,28 @@ def test_nothing_new_changes_no_row(settings: Settings, materialize: Materialize
     before = {name: warehouse(f"SELECT rowid, * FROM {name} ORDER BY ALL") for name in DERIVED}
     materialize(*CHAIN)
     assert {name: warehouse(f"SELECT rowid, * FROM {name} ORDER BY ALL") for name in DERIVED} == before
+
+
+def test_a_panels_own_ids_do_not_undo_the_pseudonym(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    header = ["userId", "timestamp", "url", "title", "metadata.name", "metadata.content"]
+    time = "2024-05-01T10:00:00Z"
+    page = ["https://forum.example.com/hello/maria77", "Profile of Maria77", "og:title", "maria77 here"]
+    write_panel(settings.inbox / "p.csv", [["maria77", time, *page], ["ann42", time, *page]], header)
+    materialize("raw_events", "input_files", "scrubbed_events")
+    assert sorted(warehouse("SELECT url, title, metadata[1].content FROM scrubbed_events")) == [
+        ("https://forum.example.com/hello/maria77", "Profile of Maria77", "maria77 here"),
+        ("https://forum.example.com/hello/{user}", "Profile of {user}", "{user} here"),
+    ]
+
+
+def test_a_row_without_page_and_tags_is_rejected_not_lent_one(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    header = ["userId", "timestamp", "url", "title"]
+    time = "2024-05-01T10:00:00Z"
+    rows = [["ann", time, "https://example.com/a", "A"], ["ann", time, "", "another title"]]
+    write_panel(settings.inbox / "p.csv", rows, header)
+    materialize("raw_events", "input_files", "rejected_events")
+    assert warehouse("SELECT row_number, reason FROM rejected_events") == [(2, "no_url")]
