@@ -6,9 +6,9 @@ What belongs here: rules over distinct host names. What does not: URLs and texts
 import ipaddress
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
-import pandas as pd
+import pyarrow as pa
 import tldextract
 
 IP_PLACEHOLDER = "{ip}"
@@ -28,8 +28,9 @@ _PRIVATE_SUFFIXES = (
     ".test",
     ".onion",
 )
-# A label with a run of six digits, or hexadecimal digits of at least twelve, names a customer or a device.
-_PERSONAL_LABEL = re.compile(r"\d{6,}|^(?=.*\d)[0-9a-f-]{12,}$|@")
+# A label with a run of six digits, an address with dashes, or hexadecimal digits of at least twelve, names a
+# customer or a device.
+_PERSONAL_LABEL = re.compile(r"\d{6,}|(?<!\d)\d{1,3}(?:-\d{1,3}){3}(?!\d)|^(?=.*\d)[0-9a-f-]{12,}$|@")
 _NUMBER = re.compile(r"^(\d+|0x[0-9a-f]*)$")
 _LABEL = re.compile(r"^[^\s<>\"'{}|\\^`%/?#@:\[\]]+$")
 
@@ -40,15 +41,24 @@ def _extractor() -> tldextract.TLDExtract:
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 
 
-def describe_hosts(raw_hosts: Sequence[str]) -> pd.DataFrame:
+def describe_hosts(raw_hosts: Sequence[str]) -> pa.Table:
     """One row per distinct host given.
 
     Returns columns raw_host, host (what may be shown), domain (registrable; of an address `{ip}`) and
     kind: `web`, `private` (this machine, a private address, a name without a public suffix's dot) or
     `bad` (no host name at all).
     """
-    rows = [(raw, *_describe(raw)) for raw in sorted(set(raw_hosts))]
-    return pd.DataFrame(rows, columns=["raw_host", "host", "domain", "kind"], dtype="str")
+    distinct = sorted(set(raw_hosts))
+    described = [_describe(raw) for raw in distinct]
+    columns = [distinct, *([row[place] for row in described] for place in range(3))]
+    names = ("raw_host", "host", "domain", "kind")
+    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
+
+
+@lru_cache(maxsize=65536)
+def shown_host(raw: str) -> str | None:
+    """What may be shown of a host name; None when it is none."""
+    return _describe(raw)[0]
 
 
 def _describe(raw: str) -> tuple[str | None, str | None, str]:

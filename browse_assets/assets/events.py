@@ -11,6 +11,7 @@ import duckdb
 
 from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, table_result
+from browse_assets.assets.scrubbing import scrub_admitted_events
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
     WRITER_POOL,
@@ -177,9 +178,8 @@ def _vault_state(con: duckdb.DuckDBPyConnection) -> State:
 
 
 def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State) -> None:
-    con.execute(read_sql("macros"))
-    _map_people_and_hosts(con, keys, since)
-    con.execute("CREATE TEMP TABLE fresh AS " + read_sql("scrubbed_events"), {"since": since})
+    con.execute(f"CREATE TEMP VIEW admitted_events AS SELECT * FROM vault.main.raw_events WHERE load_id > {since}")
+    scrub_admitted_events(con, keys)
     con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
     if since:
         con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
@@ -193,35 +193,6 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
             con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
         insert_rows(con, SCRUBBED_EVENTS, "SELECT * FROM sessioned ORDER BY event_time, event_id")
         write_state(con, "scrubbed_events", target)
-
-
-def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys, since: int) -> None:
-    """One Python call per distinct person and host of the new events, none per event."""
-    import pandas as pd  # 1.4 s: only where there is something to scrub
-
-    from browse_assets.analysis.hosts import describe_hosts
-
-    people = con.execute("SELECT DISTINCT user_id FROM vault.raw_events WHERE load_id > ?", [since]).fetchall()
-    mapped = pd.DataFrame(
-        [(user_id, str(keys.user_key(user_id))) for (user_id,) in sorted(people)],
-        columns=["user_id", "user_key"],
-        dtype="str",
-    )
-    hosts = con.execute(
-        "SELECT raw_host FROM vault.raw_events WHERE load_id > $since "
-        "UNION SELECT url_host(referrer) FROM vault.raw_events WHERE load_id > $since AND referrer IS NOT NULL",
-        {"since": since},
-    ).fetchall()
-    described = describe_hosts([host for (host,) in hosts if host])
-    con.register("mapped", mapped)
-    con.register("described", described)
-    con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
-    con.execute("CREATE OR REPLACE TEMP TABLE hosts AS SELECT raw_host, host, domain FROM described")
-    load_reference(con, ["neutral_domains"])
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE search_engines AS SELECT domain, term_parameter "
-        "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
-    )
 
 
 @dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])

@@ -24,6 +24,8 @@ COLUMNS = {
     "topics": ["topic_id", "topic", "parent_topic_id", "parent_topic", "tier_1", "is_sensitive"],
     "domains": ["domain", "topic_id", "source"],
     "neutral_domains": ["domain", "kind", "term_parameter"],
+    "account_domains": ["domain"],
+    "url_parameters": ["parameter", "kind"],
     "finance_products": ["finance_product", "name", "iab_ad_product_id"],
     "finance_domains": ["domain", "kind", "default_product"],
     "finance_terms": ["finance_product", "term"],
@@ -428,3 +430,20 @@ def test_a_products_own_name_means_no_other_product(duck: duckdb.DuckDBPyConnect
 )  # fmt: skip
 def test_watched_products(duck: duckdb.DuckDBPyConnection, text: str, product_ids: set[str]) -> None:
     assert watched(duck, text) == product_ids
+
+
+def test_parameters_have_a_known_kind_and_are_plain_lower_case() -> None:
+    for row in read("url_parameters"):
+        assert row["kind"] in {"campaign", "page", "tracking"}
+        assert re.fullmatch(r"[a-z0-9_]+", row["parameter"]), row
+
+
+def test_no_parameter_that_names_a_person_is_kept() -> None:
+    kept = {row["parameter"] for row in read("url_parameters") if row["kind"] != "tracking"}
+    personal = "email user uid userid name phone session sid token key password address lat lon q query"
+    assert not kept & set(personal.split())
+
+
+def test_known_trackers_are_tracking_parameters() -> None:
+    tracking = {row["parameter"] for row in read("url_parameters") if row["kind"] == "tracking"}
+    assert {"gclid", "fbclid", "msclkid", "mc_eid", "igshid", "_ga"} <= tracking

@@ -1,0 +1,20 @@
+-- Which addresses and meta tags stay as they are, for sure; run once per connection, after macros.sql and
+-- the macros that assets/scrubbing.py makes from the dictionaries: has_personal_path(path), and
+-- has_clean_form(url): a host in lower case without credentials, port and long numbers, no colon and no
+-- fragment, and known parameters with short words or numbers.
+--
+-- is_clean_address(url)        is_clean_address('https://example.com/shoes?page=2') = true
+-- is_clean_tag(name, content)  is_clean_tag('author', 'Ann') = false
+
+-- Whether an address stays as it is, for sure: nothing to look at behind its scheme.
+CREATE OR REPLACE TEMP MACRO is_clean_address(url) AS
+    has_clean_form(url) AND NOT has_personal_path(url);
+
+-- Whether all of a tag stays as it is, for sure.
+CREATE OR REPLACE TEMP MACRO is_clean_tag(name, content) AS
+    length(name) BETWEEN 1 AND 64
+    AND NOT regexp_matches(name, '(?i)auth|creat|byl|prof|user|fb:|mail|phone|geo|icbm|place|itude|street|csrf|token|nonce|session|app:url|^al:|[0-9]{5}|[^a-z0-9:_.\-]')
+    AND (content IS NULL
+        OR CASE WHEN starts_with(content, 'https://') OR starts_with(content, 'http://')
+                THEN is_clean_address(content)
+                ELSE NOT has_personal_pattern(content) END);

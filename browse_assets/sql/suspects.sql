@@ -1,0 +1,49 @@
+-- What: one row per admitted page view in which something has to be looked at.
+-- Columns: event_id; raw_host; url, title, metadata: NULL where they stay as they are; terms: what was searched for,
+--   as it came in; own_id: the panel's id of the person where it occurs, in lower case.
+-- Worked example: https://shop.example.com/shoes?page=2 with the title 'Shoes' is no row;
+--   https://shop.example.com/shoes?sid=1 is one, with its url and title NULL.
+-- Needs: macros.sql, has_personal_path, has_clean_form; admitted_events, hosts, search_engines.
+WITH named AS (
+    SELECT
+        raw.event_id,
+        raw_host,
+        raw.url,
+        raw.title,
+        raw.metadata,
+        page.has_accounts,
+        page.host = raw_host AS has_shown_host,
+        coalesce(
+            raw.search_terms,
+            CASE WHEN engine.domain IS NOT NULL
+                THEN nullif(unescaped(replace(parameter_value(raw.url, engine.term_parameter), '+', ' ')), '')
+            END) AS terms,
+        engine.domain IS NOT NULL AS is_engine,
+        -- A panel's ids only: a history file is named by its folder, which may be a word of the language.
+        CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
+                AND (holds_id(raw.url, raw.user_id) OR holds_id(raw.title, raw.user_id)
+                    OR holds_id(raw.search_terms, raw.user_id) OR holds_id(tag_contents(raw.metadata), raw.user_id))
+            THEN lower(raw.user_id)
+        END AS own_id
+    FROM admitted_events AS raw
+    JOIN hosts AS page USING (raw_host)
+    LEFT JOIN search_engines AS engine ON engine.domain = page.domain
+),
+tagged AS (
+    SELECT DISTINCT event_id
+    FROM (SELECT event_id, unnest(metadata) AS tag FROM admitted_events WHERE metadata IS NOT NULL)
+    WHERE NOT coalesce(is_clean_tag(tag.name, tag.content), FALSE)
+),
+looked_at AS (
+    SELECT
+        named.event_id,
+        raw_host,
+        CASE WHEN own_id IS NOT NULL OR has_accounts OR is_engine OR NOT has_shown_host OR NOT is_clean_address(url) THEN url END AS url,
+        CASE WHEN own_id IS NOT NULL OR has_personal_pattern(title) THEN title END AS title,
+        CASE WHEN own_id IS NOT NULL OR tagged.event_id IS NOT NULL THEN metadata END AS metadata,
+        terms,
+        own_id
+    FROM named
+    LEFT JOIN tagged USING (event_id)
+)
+SELECT * FROM looked_at WHERE coalesce(url, title, terms) IS NOT NULL OR metadata IS NOT NULL;
