@@ -4,6 +4,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+NER := $(VENV)/.ner
 UV_VERSION := 0.13.9
 
 export DAGSTER_DISABLE_TELEMETRY := yes
@@ -12,11 +13,11 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner
 
 help: ## show this list
 	@echo "make <target>:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
 	@echo "Variables: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
 
 run: $(READY) ## materialize every asset from data/inbox (empty: from the sample panel), then sum up
@@ -33,6 +34,11 @@ test: $(READY) ## linting, type checks and the tests
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench
+
+privacy-report: $(READY) ## what the scrubbing removes and spares, counted on labelled values
+	@$(PY) -m browse_assets_tests.privacy
+
+ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 200 MB)
 
 notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
@@ -52,11 +58,22 @@ lock: $(READY) ## resolve pyproject.toml again, keeping versions that still fit:
 	  --no-strip-extras --no-annotate --no-header --quiet --extra dev pyproject.toml -o requirements.lock
 	@echo "uv==$(UV_VERSION)" | $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet - -o requirements-uv.lock
-	@echo "Written: requirements.lock, requirements-uv.lock. The next command brings .venv up to date."
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-strip-extras --no-annotate --no-header --quiet --extra dev --extra ner --constraint requirements.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml \
+	  -o requirements-ner.lock
+	@echo "Written: requirements.lock, requirements-uv.lock, requirements-ner.lock. The next command brings .venv up to date."
 
 clean: ## remove .venv and caches; never data, models or keys
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find browse_assets browse_assets_tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Only what the extra adds: its lock was resolved beside requirements.lock, and changes nothing of it.
+$(NER): $(READY) requirements-ner.lock
+	@echo "Installing the extra for names of people ..."
+	@$(PY) -m uv pip install --quiet --no-deps --require-hashes --python $(PY) -r requirements-ner.lock \
+	  || $(PY) -m pip install -qq --no-deps --require-hashes -r requirements-ner.lock
+	@touch $(NER)
 
 # An environment whose Python has gone away (an upgrade, another machine) is made again.
 ifeq ($(shell $(PY) -c 'print("works")' 2>/dev/null),)

@@ -31,6 +31,7 @@ class Settings:
     as_of: datetime | None = None
     memory_limit: str | None = None
     threads: int | None = None
+    ner_model: str | None = None
     dagster_port: int = 3000
     mlflow_port: int = 5000
 
@@ -105,6 +106,7 @@ def load_settings() -> Settings:
         as_of=_parse_as_of(env.get("BROWSE_AS_OF")),
         memory_limit=env.get("BROWSE_MEMORY_LIMIT") or None,
         threads=_parse_number(env, "BROWSE_THREADS", 1, 4096),
+        ner_model=env.get("BROWSE_NER_MODEL") or None,
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
     )

@@ -19,7 +19,7 @@ REGISTRIES = [
     "python" + "hosted.org",
     "index" + "-url",
 ]
-LOCKS = ["requirements.lock", "requirements-uv.lock"]
+LOCKS = ["requirements.lock", "requirements-uv.lock", "requirements-ner.lock"]
 
 
 def committed_files() -> list[Path]:
@@ -112,6 +112,13 @@ def test_the_lock_covers_the_project() -> None:
         versions = re.findall(rf"^{re.escape(canonicalize_name(requirement.name))}==(\S+)", text, re.MULTILINE)
         assert versions, f"{requirement.name} is not locked"
         assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_the_extra_for_names_is_locked_and_changes_nothing_else() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = locked("requirements-ner.lock")
+    assert {canonicalize_name(Requirement(text).name) for text in extras["ner"]} <= set(names)
+    assert not set(names) & set(locked("requirements.lock"))
 
 
 def test_the_makefile_and_its_lock_mean_one_uv() -> None:

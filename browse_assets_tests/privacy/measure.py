@@ -109,8 +109,7 @@ def _time_of(place: int) -> datetime:
 def measure(cases: Sequence[Case], folder: Path) -> Measurement:
     """Run the assets on the cases in that empty folder, and judge what came out.
 
-    Raises:
-        RuntimeError: an asset failed.
+    An asset that fails raises its own error.
     """
     (folder / "inbox").mkdir(parents=True)
     write_panel(cases, folder / "inbox" / "labelled.csv")
@@ -150,11 +149,10 @@ def _materialize() -> float:
             [*ASSETS],
             selection=dg.AssetSelection.assets(name).without_checks(),
             resources={"databases": Databases(), "tracker": ExperimentTracker()},
-            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
         used = time.process_time() - before
-        if not result.success:
-            raise RuntimeError(f"{name} failed: see Dagster's log above")
+        assert result.success  # else it has raised
     return used
 
 
