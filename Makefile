@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## show this list
 	@echo "make <target>:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 18
 	@echo "Variables: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
 
 run: $(READY) ## materialize every asset from data/inbox (empty: from the sample panel), then sum up
