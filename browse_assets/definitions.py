@@ -61,11 +61,16 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(
         owners=[OWNER],
         kinds=kinds,
-        tags={**spec.tags, "personal_data": "yes" if table.database == "vault" else "no"},
+        tags={
+            **spec.tags,
+            "personal_data": "yes" if table.database == "vault" else "no",
+            **{f"purpose/{purpose}": "" for purpose in table.purposes},
+        },
     ).merge_attributes(
         metadata={
             "dagster/table_name": f"{table.database}.{table.name}",
             "dagster/storage_kind": "duckdb",
+            "purposes": ", ".join(table.purposes),
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(

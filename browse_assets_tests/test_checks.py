@@ -59,6 +59,24 @@ class Case:
 
 
 FILE_EVENT = {"event_id": event(1)["event_id"], "file_id": "f" * 64, "user_id": SECRET_TEXT, "url": SECRET_TEXT}
+CONSENT_TABLE = {"source_table": "consent", "row_number": 0, "attributes": "{}"}
+
+
+def consent(start: str, end: str | None, problem: str | None = None) -> dict[str, Any]:
+    """A row of the consent table, of the person of FILE_EVENT."""
+    attributes = json.dumps({"purpose": "ads", "from": start, "to": end, "problem": problem})
+    return {"source_table": "consent", "row_number": 1, "user_id": SECRET_TEXT, "attributes": attributes}
+
+
+def consented(*rows: dict[str, Any], is_scrubbed: bool) -> dict[str, list[dict[str, Any]]]:
+    """FILE_EVENT at 10:01, with a consent table of these rows, in the vault and maybe in the warehouse."""
+    return {
+        "vault.main.raw_events": [{**FILE_EVENT, "event_time": "2024-05-01 10:01:00"}],
+        "vault.main.raw_customers": [CONSENT_TABLE, *rows],
+        **({"scrubbed_events": [event(1)]} if is_scrubbed else {}),
+    }
+
+
 TOPIC = {"user_key": ANN, "probability": 1.0, "share": 0.0}
 SNAPSHOT = {"user_key": ANN, "snapshot_time": "2024-05-01", "days_since_last": 0.0}
 SEGMENTS = {"segment_id": 0, "segment": "Sports"}
@@ -187,8 +205,25 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
 }
 
+WITHHELD = {"in_vault": "True", "in_warehouse": "True", "is_admitted": "False"}
+LOST = {"in_vault": "True", "in_warehouse": "False", "is_admitted": "True"}
+
 # More ways to fail the same checks.
 MORE_FAILURES: list[tuple[str, Case]] = [
+    ("nothing_lost_in_scrubbing", Case(consented(is_scrubbed=True), 1, WITHHELD)),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01T10:01:01", None), is_scrubbed=True), 1, WITHHELD),
+    ),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01", "2024-05-01T10:01:00"), is_scrubbed=True), 1, WITHHELD),
+    ),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01", None, "bad_to"), is_scrubbed=True), 1, WITHHELD),
+    ),
+    ("nothing_lost_in_scrubbing", Case(consented(consent("2024-05-01", None), is_scrubbed=False), 1, LOST)),
     # Sums that add up, but not to what the vault holds.
     ("counts_add_up", Case({"input_files": [file()]}, 1, {"accepted": "1", "page_views_in_vault": "0"})),
     ("counts_add_up", Case({"input_files": [file(rows_read=None)], "vault.main.raw_events": [FILE_EVENT]}, 1)),
@@ -326,6 +361,15 @@ def test_a_check_passes_and_fails(name: str, con: Connection) -> None:
 def test_a_check_fails_in_another_way(name: str, case: Case, con: Connection) -> None:
     fill(con, case.rows)
     assert_shows(run(name), case)
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_scrubbed"),
+    [([], False), ([consent("2024-05-01", None)], True), ([consent("2024-05-01", "2024-05-01T10:01:00")], False)],
+)
+def test_what_is_outside_consent_is_not_lost(rows: list[dict[str, Any]], is_scrubbed: bool, con: Connection) -> None:
+    fill(con, consented(*rows, is_scrubbed=is_scrubbed))
+    assert run("nothing_lost_in_scrubbing").passed
 
 
 def test_checks_pass_on_empty_tables(con: Connection) -> None:

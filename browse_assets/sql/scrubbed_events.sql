@@ -1,12 +1,12 @@
--- What: one row per page view of the vault that came after $since, without personal data; sessions and
+-- What: one row per page view of the vault that is admitted, without personal data; sessions and
 --   dwell follow in sessions.sql, since they need the person's other events.
 -- Columns: event_id, user_key, event_time, source, url, host, domain, title, metadata, search_terms,
 --   language, transition, referrer_domain, device, country, given_seconds, given_kind, file_id,
 --   removed, load_id.
 -- Worked example: https://me:pw@shop.example.com/u/ann?q=1 becomes https://shop.example.com/u/{user},
 --   removed = [query 1, credentials 1, user 1].
--- Needs: macros.sql; user_keys (user_id, user_key), hosts (raw_host, host, domain),
---   search_engines (domain, term_parameter); $since.
+-- Needs: macros.sql; admitted_events; user_keys (user_id, user_key), hosts (raw_host, host, domain),
+--   search_engines (domain, term_parameter).
 WITH named AS (
     SELECT
         raw.*,
@@ -21,20 +21,19 @@ WITH named AS (
         CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
             THEN lower(raw.user_id)
         END AS own_id
-    FROM vault.main.raw_events AS raw
+    FROM admitted_events AS raw
     JOIN user_keys AS keys USING (user_id)
     JOIN hosts AS page USING (raw_host)
     LEFT JOIN hosts AS before ON before.raw_host = url_host(raw.referrer)
     LEFT JOIN search_engines AS engine ON engine.domain = page.domain
-    WHERE raw.load_id > $since
 ),
 fresh AS (
     SELECT *, coalesce(search_terms, CASE WHEN searched <> '' THEN nullif(decoded(searched), '') END) AS terms FROM named
 ),
 tags AS (
     SELECT event_id, unnest(metadata) AS tag, generate_subscripts(metadata, 1) AS place
-    FROM vault.main.raw_events
-    WHERE load_id > $since AND NOT are_clean_tags(metadata)
+    FROM admitted_events
+    WHERE NOT are_clean_tags(metadata)
 ),
 scrubbed_tags AS (
     SELECT
