@@ -300,6 +300,35 @@ def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
         )
 
 
+RELEASED_WRONGLY = """
+    SELECT released.purpose, released.dimension, released.item_id, released.people,
+        CASE WHEN released.people < $min_group THEN 'too few people'
+             WHEN topics.topic_id IS NOT NULL THEN 'sensitive topic'
+             ELSE 'more people than there are' END AS what
+    FROM released_audiences AS released
+    LEFT JOIN reference_topics AS topics
+        ON released.dimension = 'topic' AND topics.topic_id = released.item_id AND lower(topics.is_sensitive) = 'true'
+    LEFT JOIN (
+        SELECT 'segment' AS dimension, segment_id::VARCHAR AS item_id, count(*) AS n FROM interest_segments GROUP BY ALL
+        UNION ALL
+        SELECT 'finance_product', finance_product, count_if(is_interested) FROM finance_flags GROUP BY ALL
+        UNION ALL
+        SELECT 'everybody', 'everybody', count(DISTINCT user_key) FROM user_days
+    ) AS there USING (dimension, item_id)
+    WHERE released.people < $min_group OR topics.topic_id IS NOT NULL
+       OR (released.dimension <> 'topic' AND released.people > coalesce(there.n, 0))
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="released_audiences", blocking=True)
+def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
+    """No released group has fewer than k people or a sensitive topic, or counts more people than there are."""
+    with databases.open(warehouse="read") as con:
+        load_reference(con, ["topics"])
+        select = RELEASED_WRONGLY.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "groups that may not be released")
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     counts_add_up,
     files_readable,
@@ -314,5 +343,6 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     interest_needs_shopping,
     labels_are_observed,
     champion_beats_baseline,
+    released_groups_are_large,
     *CONTRACT_CHECKS,
 ]

@@ -25,6 +25,7 @@ from browse_assets.assets.events import (
 from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.products import product_interest, products
+from browse_assets.assets.releases import released_audiences
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.resources import Databases, ExperimentTracker
@@ -51,6 +52,7 @@ ASSETS = [
     churn_snapshots,
     churn_model,
     churn_scores,
+    released_audiences,
 ]
 
 

@@ -620,6 +620,24 @@ CHURN_SCORES = Table(
     purposes=("product",),
 )
 
+RELEASED_AUDIENCES = Table(
+    "released_audiences",
+    "warehouse",
+    "One row per purpose and group of at least k people whose count may be told to others.",
+    ("purpose", "dimension", "item_id"),
+    (
+        Column("purpose", "VARCHAR", "one of: " + ", ".join(CONSENT_PURPOSES)),
+        Column("dimension", "VARCHAR", "everybody, topic, segment or finance_product"),
+        Column("item_id", "VARCHAR", "IAB Content 3.1 id, segment_id, financial product, or everybody"),
+        Column("item", "VARCHAR", "name of the group"),
+        Column("parent_item_id", "VARCHAR", "nearest released topic above; NULL where that is everybody"),
+        Column("people", "BIGINT", "people in the group, rounded down to k + a multiple of 5, so up to 4 more"),
+        Column("min_group", "BIGINT", "k: no smaller group is released, nor one that would give a smaller one away"),
+        _AS_OF,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
 ASSET_STATE = Table(
     "asset_state",
     "warehouse",
@@ -657,6 +675,7 @@ TABLES: dict[str, Table] = {
         CHURN_SNAPSHOTS,
         CHURN_MODEL,
         CHURN_SCORES,
+        RELEASED_AUDIENCES,
         ASSET_STATE,
     )
 }

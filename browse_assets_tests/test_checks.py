@@ -86,6 +86,10 @@ def person(number: int, **columns: Any) -> dict[str, Any]:
     return {"user_key": f"00000000-0000-0000-0000-{number:012d}", **columns}
 
 
+def released(dimension: str, item_id: str, people: int) -> dict[str, Any]:
+    return {"purpose": "research", "dimension": dimension, "item_id": item_id, "people": people}
+
+
 def rollup_cases(table: str) -> tuple[Case, Case]:
     events = [event(1), event(2), event(3, transition="redirect")]
     day = {"user_key": ANN, "day": "2024-05-01", **({"domain": "example.com"} if table == "domain_features" else {})}
@@ -195,6 +199,19 @@ CASES: dict[str, tuple[Case, Case]] = {
             {"user_key": ANN, "snapshot_time": "2024-05-01 00:00:00"},
         ),
     ),
+    "released_groups_are_large": (
+        Case(
+            {
+                "released_audiences": [released("segment", "0", 11), released("topic", "1", 16)],
+                "interest_segments": [person(i, **SEGMENTS) for i in range(11)],
+            }
+        ),
+        Case(
+            {"released_audiences": [released("segment", "0", 10)], "interest_segments": [person(1, **SEGMENTS)]},
+            1,
+            {"item_id": "0", "people": "10", "what": "too few people"},
+        ),
+    ),
     "champion_beats_baseline": (
         Case({"churn_model": [{"model": "dummy", "is_champion": False}, {"model": "tree", "is_champion": True}]}),
         Case(
@@ -250,6 +267,22 @@ MORE_FAILURES: list[tuple[str, Case]] = [
     ),
     ("labels_are_observed", Case({"churn_snapshots": [{**SNAPSHOT, "days_since_last": -0.5}]}, 1)),
     ("interest_probabilities_in_range", Case({"interest_profile": [{**TOPIC, "topic_id": "1", "share": -0.1}]}, 1)),
+    (
+        "released_groups_are_large",
+        Case(
+            {
+                "released_audiences": [released("segment", "0", 16)],
+                "interest_segments": [person(i, **SEGMENTS) for i in range(15)],
+            },
+            1,
+            {"what": "more people than there are"},
+        ),
+    ),
+    (
+        "released_groups_are_large",
+        # 286 is Medical Health, which is sensitive.
+        Case({"released_audiences": [released("topic", "286", 500)]}, 1, {"what": "sensitive topic"}),
+    ),
     (
         "no_personal_data",
         Case(

@@ -51,7 +51,7 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
             except UnreadableFile as error:
                 failed[name] = error.message
                 context.log.warning(f"customers/{name}: {error.code}: {error.message}")
-        consent_error = load_consent(con, _customer_folder(con, settings))
+        consent_error = load_consent(con, customer_folder(con, settings))
         counts = dict(
             con.execute(
                 "SELECT source_table, count_if(row_number > 0) FROM vault.raw_customers GROUP BY ALL"
@@ -80,7 +80,7 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-def _customer_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> Path:
+def customer_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> Path:
     """The user's own customer tables, or the sample's while only the sample is loaded."""
     origins = {row[0] for row in con.execute("SELECT DISTINCT origin FROM vault.raw_files").fetchall()}
     return SAMPLE_DIR / "customers" if origins == {"sample"} else settings.customers
@@ -88,7 +88,7 @@ def _customer_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> Path
 
 def _customer_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Path]:
     """Files of the customer tables by name, but for the consent table."""
-    folder = _customer_folder(con, settings)
+    folder = customer_folder(con, settings)
     return {
         name: path
         for name in _ATTRIBUTE_TABLES
