@@ -329,6 +329,20 @@ def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, select, "groups that may not be released")
 
 
+TOLD_APART_BY_RELEASES = """
+    SELECT "view", people, match_rate, 1.0 / $min_group AS most FROM reidentification
+    WHERE "view" = 'released_groups' AND match_rate > 1.0 / $min_group + 1e-9
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="reidentification")
+def releases_hide_people(databases: Databases) -> dg.AssetCheckResult:
+    """What is released tells nobody apart from fewer than k - 1 others: the rate is at most 1/k."""
+    with databases.open(warehouse="read") as con:
+        select = TOLD_APART_BY_RELEASES.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "releases that tell people apart")
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     counts_add_up,
     files_readable,
@@ -344,5 +358,6 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     labels_are_observed,
     champion_beats_baseline,
     released_groups_are_large,
+    releases_hide_people,
     *CONTRACT_CHECKS,
 ]

@@ -25,6 +25,7 @@ from browse_assets.assets.events import (
 from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.products import product_interest, products
+from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
@@ -32,7 +33,7 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "churn_model"}
+TRAINED = {"interest_segments", "churn_model", "reidentification"}
 
 ASSETS = [
     raw_events,
@@ -53,6 +54,7 @@ ASSETS = [
     churn_model,
     churn_scores,
     released_audiences,
+    reidentification,
 ]
 
 

@@ -76,7 +76,7 @@ def write_release(settings: Settings, purpose: str) -> Path:
     if isinstance(found, str):
         raise ReleaseRefusedError(found)
     audience, note = found
-    folder = settings.reports / "releases" / f"{note['as_of'].replace(':', '')}-{purpose}"
+    folder = settings.reports / "releases" / f"{note['as_of']}-{purpose}"
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / f"{RELEASED_AUDIENCES.name}.csv", _csv_text(audience.rows))
     _replace(folder / NOTE, json.dumps(note, indent=2, ensure_ascii=False) + "\n")
@@ -105,7 +105,7 @@ def _counted(con: duckdb.DuckDBPyConnection, settings: Settings, purpose: str) -
     note = {
         "purpose": purpose,
         "meaning": PURPOSES[purpose],
-        "as_of": as_of.isoformat(),
+        "as_of": as_of.date().isoformat(),
         "min_group": settings.min_group,
         "counts": "rounded down to min_group + a multiple of 5; groups overlap, but for segments",
         "people": audience.rows[0][5],

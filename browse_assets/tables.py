@@ -633,9 +633,30 @@ RELEASED_AUDIENCES = Table(
         Column("parent_item_id", "VARCHAR", "nearest released topic above; NULL where that is everybody"),
         Column("people", "BIGINT", "people in the group, rounded down to k + a multiple of 5, so up to 4 more"),
         Column("min_group", "BIGINT", "k: no smaller group is released, nor one that would give a smaller one away"),
-        _AS_OF,
+        Column("as_of", "TIMESTAMP", "day of the end of every window; its time could be that of one page view"),
     ),
     purposes=CONSENT_PURPOSES,
+)
+
+REIDENTIFICATION = Table(
+    "reidentification",
+    "warehouse",
+    "One row per view of the data: how often a person's second half is matched to their first.",
+    ("view",),
+    (
+        Column("view", "VARCHAR", "raw_hosts, domains, topics, released_topics or released_groups"),
+        Column("position", "BIGINT", "from what is known of people to what is told of them, from 0"),
+        Column("description", "VARCHAR", "what is compared"),
+        Column("people", "BIGINT", "people with both halves who were compared, each with all; at most 5,000"),
+        Column("match_rate", "DOUBLE", "share of them matched to themselves, 0 to 1; NULL when not measured"),
+        Column("match_rate_low", "DOUBLE", "lower end of the 95 % interval (Wilson); NULL for an upper bound"),
+        Column("match_rate_high", "DOUBLE", "upper end of the 95 % interval (Wilson); NULL for an upper bound"),
+        Column("chance", "DOUBLE", "rate of a blind guess: 1 / people"),
+        Column("reason", "VARCHAR", "why there is no rate; NULL where there is one"),
+        Column("split_day", "DATE", "first day of the second half"),
+        _AS_OF,
+    ),
+    purposes=_ACCOUNTABILITY,
 )
 
 ASSET_STATE = Table(
@@ -676,6 +697,7 @@ TABLES: dict[str, Table] = {
         CHURN_MODEL,
         CHURN_SCORES,
         RELEASED_AUDIENCES,
+        REIDENTIFICATION,
         ASSET_STATE,
     )
 }

@@ -212,6 +212,21 @@ CASES: dict[str, tuple[Case, Case]] = {
             {"item_id": "0", "people": "10", "what": "too few people"},
         ),
     ),
+    "releases_hide_people": (
+        Case(
+            {
+                "reidentification": [
+                    {"view": "raw_hosts", "match_rate": 1.0},
+                    {"view": "released_groups", "match_rate": 1 / 11},
+                ]
+            }
+        ),
+        Case(
+            {"reidentification": [{"view": "released_groups", "people": 20, "match_rate": 0.1}]},
+            1,
+            {"view": "released_groups", "people": "20"},
+        ),
+    ),
     "champion_beats_baseline": (
         Case({"churn_model": [{"model": "dummy", "is_champion": False}, {"model": "tree", "is_champion": True}]}),
         Case(

@@ -118,13 +118,16 @@ def count_audience(
             {"people": consenting},
         )
     load_reference(con, ["topics"])
+    con.execute("CREATE OR REPLACE TEMP TABLE topic_lineage AS " + read_sql("topic_lineage"))
     groups = con.execute(read_sql("audience_groups")).fetchall()
     (everybody,) = con.execute("SELECT count(*) FROM audience").fetchall()[0]
     rows: list[tuple[Any, ...]] = []
     hidden: dict[str, int] = {}
+    # as_of may be the very moment of one person's newest page view: others are told the day.
+    day = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     if everybody >= min_group:
         shown = rounded(everybody, min_group=min_group)
-        rows.append((purpose, EVERYBODY, EVERYBODY, EVERYBODY, None, shown, min_group, as_of))
+        rows.append((purpose, EVERYBODY, EVERYBODY, EVERYBODY, None, shown, min_group, day))
     for dimension, source in DIMENSIONS.items():
         if purpose not in TABLES[source].purposes:
             continue
@@ -137,7 +140,7 @@ def count_audience(
         hidden[dimension] = len(mine) - len(around_of)
         for item_id, around in around_of.items():
             people = rounded(mine[item_id][4], min_group=min_group)
-            rows.append((purpose, dimension, item_id, mine[item_id][2], around, people, min_group, as_of))
+            rows.append((purpose, dimension, item_id, mine[item_id][2], around, people, min_group, day))
     return Audience(tuple(rows), hidden)
 
 

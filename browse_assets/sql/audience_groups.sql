@@ -3,27 +3,15 @@
 -- In a topic is who is interested in it or in a topic below it. A topic marked sensitive is not here, and
 --   the topics below it count as if they stood right below the topic above it.
 -- Worked example: 12 people interested in Tennis and 3 others in Sports itself: Tennis 12, Sports 15.
--- Needs: audience (user_key); reference_topics.
-WITH RECURSIVE above AS (
-    SELECT topic_id, topic_id AS item_id, 0 AS steps FROM reference_topics
-    UNION ALL
-    SELECT above.topic_id, topics.parent_topic_id, above.steps + 1
-    FROM above JOIN reference_topics AS topics ON topics.topic_id = above.item_id
-    WHERE topics.parent_topic_id <> ''
-),
-lineage AS (
-    SELECT above.* FROM above
-    SEMI JOIN (SELECT topic_id FROM reference_topics WHERE lower(is_sensitive) = 'false') AS shown
-        ON shown.topic_id = above.item_id
-),
-parents AS (
+-- Needs: audience (user_key); reference_topics; topic_lineage.
+WITH parents AS (
     SELECT topic_id AS item_id, arg_min(item_id, steps) AS parent_item_id
-    FROM lineage WHERE steps > 0 GROUP BY ALL
+    FROM topic_lineage WHERE steps > 0 GROUP BY ALL
 ),
 members AS (
     SELECT 'topic' AS dimension, lineage.item_id, profile.user_key
     FROM interest_profile AS profile
-    JOIN lineage USING (topic_id)
+    JOIN topic_lineage AS lineage USING (topic_id)
     WHERE profile.is_interested
     UNION ALL
     SELECT 'segment', segment_id::VARCHAR, user_key FROM interest_segments

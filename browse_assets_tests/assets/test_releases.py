@@ -143,7 +143,7 @@ def test_release_writes_the_same_files_again_and_refuses_what_is_stale(
     materialize("released_audiences")
     assert release.main(["research"]) == 0
     (folder,) = (settings.reports / "releases").iterdir()
-    assert folder.name == "2026-06-30T120000-research"
+    assert folder.name == "2026-06-30-research"
     assert sorted(path.name for path in folder.iterdir()) == ["release.json", "released_audiences.csv"]
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert release.main(["research"]) == 0
@@ -156,10 +156,11 @@ def test_release_writes_the_same_files_again_and_refuses_what_is_stale(
         ("segment", "segment 1", "16"),
         ("finance_product", "mortgages", "26"),
     }
+    assert {row["as_of"] for row in rows} == {"2026-06-30T00:00:00"}  # not the moment of the newest page view
     note = json.loads(files["release.json"])
     assert (note["purpose"], note["as_of"], note["min_group"], note["people"]) == (
         "research",
-        "2026-06-30T12:00:00",
+        "2026-06-30",
         11,
         56,
     )
