@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release
 
 help: ## show this list
 	@echo "make <target>:"
@@ -44,6 +44,9 @@ notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
 	  echo "There is no notebook yet: it comes with a later version. make ui shows the same tables."; exit 1; fi
 	@$(PY) -m jupyterlab notebooks/data_ml_pipeline.ipynb
+
+release: $(READY) ## counts of groups for others: make release PURPOSE=research
+	@$(PY) -m browse_assets.release $(if $(PURPOSE),"$(PURPOSE)") $(if $(TABLE),--table "$(TABLE)")
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel

@@ -82,19 +82,34 @@ def files_readable(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, UNREADABLE_FILES, "files that could not be read", dg.AssetCheckSeverity.WARN)
 
 
+# Written apart from what admits events, so that each can find the other wrong.
 MISSING_FROM_SCRUBBED = """
-    SELECT coalesce(raw.event_id, scrubbed.event_id) AS event_id, raw.event_id IS NOT NULL AS in_vault
-    FROM vault.main.raw_events AS raw
+    WITH consents AS (
+        SELECT user_id, row_number, (attributes ->> 'problem') IS NULL AS is_granted,
+            (attributes ->> 'from')::TIMESTAMP AS valid_from, (attributes ->> 'to')::TIMESTAMP AS valid_to
+        FROM vault.main.raw_customers WHERE source_table = 'consent'
+    ),
+    covered AS (
+        SELECT DISTINCT event_id FROM vault.main.raw_events AS raw JOIN consents USING (user_id)
+        WHERE is_granted AND raw.event_time >= valid_from AND coalesce(raw.event_time < valid_to, TRUE)
+    ),
+    raw AS (
+        SELECT event_id, (SELECT count(*) FROM consents) = 0 OR covered.event_id IS NOT NULL AS is_admitted
+        FROM vault.main.raw_events LEFT JOIN covered USING (event_id)
+    )
+    SELECT coalesce(raw.event_id, scrubbed.event_id) AS event_id, raw.event_id IS NOT NULL AS in_vault,
+        scrubbed.event_id IS NOT NULL AS in_warehouse, raw.is_admitted
+    FROM raw
     FULL JOIN scrubbed_events AS scrubbed USING (event_id)
-    WHERE raw.event_id IS NULL OR scrubbed.event_id IS NULL
+    WHERE raw.event_id IS NULL OR raw.is_admitted <> (scrubbed.event_id IS NOT NULL)
 """
 
 
 @dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events", blocking=True)
 def nothing_lost_in_scrubbing(databases: Databases) -> dg.AssetCheckResult:
-    """Each page view of the vault is scrubbed once, and nothing else is there."""
+    """Each page view of the vault is scrubbed once or outside consent, and nothing else is there."""
     with databases.open(vault="read", warehouse="read") as con:
-        return _verdict(con, MISSING_FROM_SCRUBBED, "page views in one of vault and warehouse only")
+        return _verdict(con, MISSING_FROM_SCRUBBED, "page views lost, foreign or outside consent")
 
 
 # Independent of the scrubber: whatever still looks like an address, a number or a token.
@@ -285,6 +300,49 @@ def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
         )
 
 
+RELEASED_WRONGLY = """
+    SELECT released.purpose, released.dimension, released.item_id, released.people,
+        CASE WHEN released.people < $min_group THEN 'too few people'
+             WHEN topics.topic_id IS NOT NULL THEN 'sensitive topic'
+             ELSE 'more people than there are' END AS what
+    FROM released_audiences AS released
+    LEFT JOIN reference_topics AS topics
+        ON released.dimension = 'topic' AND topics.topic_id = released.item_id AND lower(topics.is_sensitive) = 'true'
+    LEFT JOIN (
+        SELECT 'segment' AS dimension, segment_id::VARCHAR AS item_id, count(*) AS n FROM interest_segments GROUP BY ALL
+        UNION ALL
+        SELECT 'finance_product', finance_product, count_if(is_interested) FROM finance_flags GROUP BY ALL
+        UNION ALL
+        SELECT 'everybody', 'everybody', count(DISTINCT user_key) FROM user_days
+    ) AS there USING (dimension, item_id)
+    WHERE released.people < $min_group OR topics.topic_id IS NOT NULL
+       OR (released.dimension <> 'topic' AND released.people > coalesce(there.n, 0))
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="released_audiences", blocking=True)
+def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
+    """No released group has fewer than k people or a sensitive topic, or counts more people than there are."""
+    with databases.open(warehouse="read") as con:
+        load_reference(con, ["topics"])
+        select = RELEASED_WRONGLY.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "groups that may not be released")
+
+
+TOLD_APART_BY_RELEASES = """
+    SELECT "view", people, match_rate, 1.0 / $min_group AS most FROM reidentification
+    WHERE "view" = 'released_groups' AND match_rate > 1.0 / $min_group + 1e-9
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="reidentification")
+def releases_hide_people(databases: Databases) -> dg.AssetCheckResult:
+    """What is released tells nobody apart from fewer than k - 1 others: the rate is at most 1/k."""
+    with databases.open(warehouse="read") as con:
+        select = TOLD_APART_BY_RELEASES.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "releases that tell people apart")
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     counts_add_up,
     files_readable,
@@ -299,5 +357,7 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     interest_needs_shopping,
     labels_are_observed,
     champion_beats_baseline,
+    released_groups_are_large,
+    releases_hide_people,
     *CONTRACT_CHECKS,
 ]

@@ -25,13 +25,15 @@ from browse_assets.assets.events import (
 from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.products import product_interest, products
+from browse_assets.assets.reidentification import reidentification
+from browse_assets.assets.releases import released_audiences
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "churn_model"}
+TRAINED = {"interest_segments", "churn_model", "reidentification"}
 
 ASSETS = [
     raw_events,
@@ -51,6 +53,8 @@ ASSETS = [
     churn_snapshots,
     churn_model,
     churn_scores,
+    released_audiences,
+    reidentification,
 ]
 
 
@@ -61,11 +65,16 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(
         owners=[OWNER],
         kinds=kinds,
-        tags={**spec.tags, "personal_data": "yes" if table.database == "vault" else "no"},
+        tags={
+            **spec.tags,
+            "personal_data": "yes" if table.database == "vault" else "no",
+            **{f"purpose/{purpose}": "" for purpose in table.purposes},
+        },
     ).merge_attributes(
         metadata={
             "dagster/table_name": f"{table.database}.{table.name}",
             "dagster/storage_kind": "duckdb",
+            "purposes": ", ".join(table.purposes),
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(

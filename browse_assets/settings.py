@@ -15,6 +15,10 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DIR = PROJECT_ROOT / "data" / "reference"
 SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
 
+# Smallest group of people that is told to others; the setting can only raise it. 11 is the minimum cell
+# size of the US Centers for Medicare and Medicaid Services, among the strictest in common use.
+LEAST_MIN_GROUP = 11
+
 
 class SettingsError(ValueError):
     """A variable has a value that cannot be used; the message names the variable, not its value."""
@@ -34,6 +38,7 @@ class Settings:
     ner_model: str | None = None
     dagster_port: int = 3000
     mlflow_port: int = 5000
+    min_group: int = LEAST_MIN_GROUP
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -109,6 +114,7 @@ def load_settings() -> Settings:
         ner_model=env.get("BROWSE_NER_MODEL") or None,
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
+        min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
     )
 
 

@@ -42,6 +42,19 @@ FINANCE_PRODUCTS: tuple[str, ...] = (
     "crypto",
 )
 
+# What data may be used for. People consent to the first four (customers/consent); accountability is the
+# duty to show what came in and what became of it (GDPR art. 5(2)), and is about files and tables.
+PURPOSES: dict[str, str] = {
+    "research": "studies of how people use the web, as figures about groups",
+    "measurement": "counting the audiences of sites, topics and products",
+    "product": "making the product or service better that these people use, churn included",
+    "ads": "planning advertising for groups of people",
+    "accountability": "showing what came in, what was removed and that it works; about files and tables",
+}
+CONSENT_PURPOSES = ("research", "measurement", "product", "ads")
+_ANALYSIS = ("research", "measurement", "product")
+_ACCOUNTABILITY = ("accountability",)
+
 CHURN_METRICS: tuple[str, ...] = (
     "accuracy",
     "precision",
@@ -74,6 +87,8 @@ class Table:
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    purposes: tuple[str, ...] = ()
+    """What the table may be used for, out of PURPOSES; a test says that none lacks them."""
 
     def ddl(self, schema: str | None = None) -> str:
         """CREATE TABLE IF NOT EXISTS with quoted names, in key-independent column order."""
@@ -130,6 +145,7 @@ STAGED_ROWS = Table(
         Column("reason", "VARCHAR", "malformed or bad_time where the reader knows it; else NULL"),
         Column("raw_text", "VARCHAR", "the row as it stood, only where it is malformed"),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 RAW_FILES = Table(
@@ -156,6 +172,7 @@ RAW_FILES = Table(
         Column("rules", "VARCHAR", "hash of the rules it was read with: a failed file is tried again by new ones"),
         _LOAD,
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 RAW_EVENTS = Table(
@@ -171,6 +188,7 @@ RAW_EVENTS = Table(
         *(column for column in STAGED_ROWS.columns if column.name not in ("row_number", "reason", "raw_text")),
         Column("raw_host", "VARCHAR", "host of the URL in lower case, without port and credentials"),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 RAW_REJECTED = Table(
@@ -185,6 +203,7 @@ RAW_REJECTED = Table(
         Column("row", "VARCHAR", "the row as JSON, or as its raw text when malformed"),
         _LOAD,
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 RAW_CUSTOMERS = Table(
@@ -196,14 +215,15 @@ RAW_CUSTOMERS = Table(
         Column(
             "source_table",
             "VARCHAR",
-            "customers, transactions, service_interactions or churn_labels",
+            "customers, transactions, service_interactions, churn_labels or consent",
         ),
         _FILE,
-        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("row_number", "BIGINT", "position of the data row in its file, from 1; 0: there is a consent table"),
         Column("user_id", "VARCHAR", "the person's id, as in the events"),
         Column("event_time", "TIMESTAMP", "time in UTC, where the table has one"),
         Column("attributes", "JSON", "all other columns by name, as text"),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 INPUT_FILES = Table(
@@ -212,6 +232,7 @@ INPUT_FILES = Table(
     "One row per input file ever seen.",
     ("file_id",),
     tuple(column for column in RAW_FILES.columns if column.name not in ("path", "modified_ns", "rules")),
+    purposes=_ACCOUNTABILITY,
 )
 
 REJECTED_EVENTS = Table(
@@ -224,6 +245,7 @@ REJECTED_EVENTS = Table(
         Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
         Column("reason", "VARCHAR", "; ".join(f"{k}: {v}" for k, v in REJECT_REASONS.items())),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 SCRUBBED_EVENTS = Table(
@@ -266,6 +288,7 @@ SCRUBBED_EVENTS = Table(
         ),
         _LOAD,
     ),
+    purposes=_ANALYSIS,
 )
 
 PII_REMOVED = Table(
@@ -279,6 +302,7 @@ PII_REMOVED = Table(
         Column("kind", "VARCHAR", "kind of personal data: email, phone, card, id, ip, ..."),
         Column("values_removed", "BIGINT", "values removed or replaced, at least 1"),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 DOMAIN_FEATURES = Table(
@@ -298,6 +322,7 @@ DOMAIN_FEATURES = Table(
         Column("searches", "BIGINT", "events with search terms"),
         Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it"),
     ),
+    purposes=_ANALYSIS,
 )
 
 USER_DAYS = Table(
@@ -322,6 +347,7 @@ USER_DAYS = Table(
         Column("first_time", "TIMESTAMP", "first event"),
         Column("last_time", "TIMESTAMP", "last event"),
     ),
+    purposes=_ANALYSIS,
 )
 
 _EVIDENCE_COLUMNS = (
@@ -362,6 +388,7 @@ INTEREST_PROFILE = Table(
         _BASELINE,
         _AS_OF,
     ),
+    purposes=CONSENT_PURPOSES,
 )
 
 INTEREST_SEGMENTS = Table(
@@ -377,6 +404,7 @@ INTEREST_SEGMENTS = Table(
         Column("y", "DOUBLE", "second principal coordinate"),
         _AS_OF,
     ),
+    purposes=CONSENT_PURPOSES,
 )
 
 PRODUCTS = Table(
@@ -399,6 +427,7 @@ PRODUCTS = Table(
         ),
         _AS_OF,
     ),
+    purposes=CONSENT_PURPOSES,
 )
 
 PRODUCT_INTEREST = Table(
@@ -435,6 +464,7 @@ PRODUCT_INTEREST = Table(
         _BASELINE,
         _AS_OF,
     ),
+    purposes=CONSENT_PURPOSES,
 )
 
 FINANCE_FLAGS = Table(
@@ -471,6 +501,7 @@ FINANCE_FLAGS = Table(
         _BASELINE,
         _AS_OF,
     ),
+    purposes=_ANALYSIS,
 )
 
 CUSTOMER_FEATURES = Table(
@@ -496,6 +527,7 @@ CUSTOMER_FEATURES = Table(
         ),
         _AS_OF,
     ),
+    purposes=("product",),
 )
 
 CHURN_FEATURES: tuple[Column, ...] = (
@@ -543,6 +575,7 @@ CHURN_SNAPSHOTS = Table(
         *CHURN_FEATURES,
         _AS_OF,
     ),
+    purposes=("product",),
 )
 
 CHURN_MODEL = Table(
@@ -568,6 +601,7 @@ CHURN_MODEL = Table(
         Column("is_champion", "BOOLEAN", "whether it was promoted"),
         Column("reason", "VARCHAR", "why it was or was not"),
     ),
+    purposes=("product",),
 )
 
 CHURN_SCORES = Table(
@@ -583,6 +617,46 @@ CHURN_SCORES = Table(
         Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
         _AS_OF,
     ),
+    purposes=("product",),
+)
+
+RELEASED_AUDIENCES = Table(
+    "released_audiences",
+    "warehouse",
+    "One row per purpose and group of at least k people whose count may be told to others.",
+    ("purpose", "dimension", "item_id"),
+    (
+        Column("purpose", "VARCHAR", "one of: " + ", ".join(CONSENT_PURPOSES)),
+        Column("dimension", "VARCHAR", "everybody, topic, segment or finance_product"),
+        Column("item_id", "VARCHAR", "IAB Content 3.1 id, segment_id, financial product, or everybody"),
+        Column("item", "VARCHAR", "name of the group"),
+        Column("parent_item_id", "VARCHAR", "nearest released topic above; NULL where that is everybody"),
+        Column("people", "BIGINT", "people in the group, rounded down to k + a multiple of 5, so up to 4 more"),
+        Column("min_group", "BIGINT", "k: no smaller group is released, nor one that would give a smaller one away"),
+        Column("as_of", "TIMESTAMP", "day of the end of every window; its time could be that of one page view"),
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+REIDENTIFICATION = Table(
+    "reidentification",
+    "warehouse",
+    "One row per view of the data: how often a person's second half is matched to their first.",
+    ("view",),
+    (
+        Column("view", "VARCHAR", "raw_hosts, domains, topics, released_topics or released_groups"),
+        Column("position", "BIGINT", "from what is known of people to what is told of them, from 0"),
+        Column("description", "VARCHAR", "what is compared"),
+        Column("people", "BIGINT", "people with both halves who were compared, each with all; at most 5,000"),
+        Column("match_rate", "DOUBLE", "share of them matched to themselves, 0 to 1; NULL when not measured"),
+        Column("match_rate_low", "DOUBLE", "lower end of the 95 % interval (Wilson); NULL for an upper bound"),
+        Column("match_rate_high", "DOUBLE", "upper end of the 95 % interval (Wilson); NULL for an upper bound"),
+        Column("chance", "DOUBLE", "rate of a blind guess: 1 / people"),
+        Column("reason", "VARCHAR", "why there is no rate; NULL where there is one"),
+        Column("split_day", "DATE", "first day of the second half"),
+        _AS_OF,
+    ),
+    purposes=_ACCOUNTABILITY,
 )
 
 ASSET_STATE = Table(
@@ -596,6 +670,7 @@ ASSET_STATE = Table(
         Column("fingerprint", "VARCHAR", "hash of rules, code and windows that made the table"),
         Column("mlflow_run", "VARCHAR", "experiment and run of the training, for trained tables"),
     ),
+    purposes=_ACCOUNTABILITY,
 )
 
 TABLES: dict[str, Table] = {
@@ -621,6 +696,8 @@ TABLES: dict[str, Table] = {
         CHURN_SNAPSHOTS,
         CHURN_MODEL,
         CHURN_SCORES,
+        RELEASED_AUDIENCES,
+        REIDENTIFICATION,
         ASSET_STATE,
     )
 }
@@ -640,7 +717,8 @@ def dictionary_markdown() -> str:
             "\n".join(
                 [
                     f"### `{table.name}`",
-                    f"{table.grain} Key: {', '.join(f'`{name}`' for name in table.key)}.",
+                    f"{table.grain} Key: {', '.join(f'`{name}`' for name in table.key)}. "
+                    f"Purposes: {', '.join(table.purposes)}.",
                     "",
                     "| column | type | what it says |",
                     "|---|---|---|",

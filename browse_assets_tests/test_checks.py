@@ -59,6 +59,24 @@ class Case:
 
 
 FILE_EVENT = {"event_id": event(1)["event_id"], "file_id": "f" * 64, "user_id": SECRET_TEXT, "url": SECRET_TEXT}
+CONSENT_TABLE = {"source_table": "consent", "row_number": 0, "attributes": "{}"}
+
+
+def consent(start: str, end: str | None, problem: str | None = None) -> dict[str, Any]:
+    """A row of the consent table, of the person of FILE_EVENT."""
+    attributes = json.dumps({"purpose": "ads", "from": start, "to": end, "problem": problem})
+    return {"source_table": "consent", "row_number": 1, "user_id": SECRET_TEXT, "attributes": attributes}
+
+
+def consented(*rows: dict[str, Any], is_scrubbed: bool) -> dict[str, list[dict[str, Any]]]:
+    """FILE_EVENT at 10:01, with a consent table of these rows, in the vault and maybe in the warehouse."""
+    return {
+        "vault.main.raw_events": [{**FILE_EVENT, "event_time": "2024-05-01 10:01:00"}],
+        "vault.main.raw_customers": [CONSENT_TABLE, *rows],
+        **({"scrubbed_events": [event(1)]} if is_scrubbed else {}),
+    }
+
+
 TOPIC = {"user_key": ANN, "probability": 1.0, "share": 0.0}
 SNAPSHOT = {"user_key": ANN, "snapshot_time": "2024-05-01", "days_since_last": 0.0}
 SEGMENTS = {"segment_id": 0, "segment": "Sports"}
@@ -66,6 +84,10 @@ SEGMENTS = {"segment_id": 0, "segment": "Sports"}
 
 def person(number: int, **columns: Any) -> dict[str, Any]:
     return {"user_key": f"00000000-0000-0000-0000-{number:012d}", **columns}
+
+
+def released(dimension: str, item_id: str, people: int) -> dict[str, Any]:
+    return {"purpose": "research", "dimension": dimension, "item_id": item_id, "people": people}
 
 
 def rollup_cases(table: str) -> tuple[Case, Case]:
@@ -177,6 +199,34 @@ CASES: dict[str, tuple[Case, Case]] = {
             {"user_key": ANN, "snapshot_time": "2024-05-01 00:00:00"},
         ),
     ),
+    "released_groups_are_large": (
+        Case(
+            {
+                "released_audiences": [released("segment", "0", 11), released("topic", "1", 16)],
+                "interest_segments": [person(i, **SEGMENTS) for i in range(11)],
+            }
+        ),
+        Case(
+            {"released_audiences": [released("segment", "0", 10)], "interest_segments": [person(1, **SEGMENTS)]},
+            1,
+            {"item_id": "0", "people": "10", "what": "too few people"},
+        ),
+    ),
+    "releases_hide_people": (
+        Case(
+            {
+                "reidentification": [
+                    {"view": "raw_hosts", "match_rate": 1.0},
+                    {"view": "released_groups", "match_rate": 1 / 11},
+                ]
+            }
+        ),
+        Case(
+            {"reidentification": [{"view": "released_groups", "people": 20, "match_rate": 0.1}]},
+            1,
+            {"view": "released_groups", "people": "20"},
+        ),
+    ),
     "champion_beats_baseline": (
         Case({"churn_model": [{"model": "dummy", "is_champion": False}, {"model": "tree", "is_champion": True}]}),
         Case(
@@ -187,8 +237,25 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
 }
 
+WITHHELD = {"in_vault": "True", "in_warehouse": "True", "is_admitted": "False"}
+LOST = {"in_vault": "True", "in_warehouse": "False", "is_admitted": "True"}
+
 # More ways to fail the same checks.
 MORE_FAILURES: list[tuple[str, Case]] = [
+    ("nothing_lost_in_scrubbing", Case(consented(is_scrubbed=True), 1, WITHHELD)),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01T10:01:01", None), is_scrubbed=True), 1, WITHHELD),
+    ),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01", "2024-05-01T10:01:00"), is_scrubbed=True), 1, WITHHELD),
+    ),
+    (
+        "nothing_lost_in_scrubbing",
+        Case(consented(consent("2024-05-01", None, "bad_to"), is_scrubbed=True), 1, WITHHELD),
+    ),
+    ("nothing_lost_in_scrubbing", Case(consented(consent("2024-05-01", None), is_scrubbed=False), 1, LOST)),
     # Sums that add up, but not to what the vault holds.
     ("counts_add_up", Case({"input_files": [file()]}, 1, {"accepted": "1", "page_views_in_vault": "0"})),
     ("counts_add_up", Case({"input_files": [file(rows_read=None)], "vault.main.raw_events": [FILE_EVENT]}, 1)),
@@ -215,6 +282,22 @@ MORE_FAILURES: list[tuple[str, Case]] = [
     ),
     ("labels_are_observed", Case({"churn_snapshots": [{**SNAPSHOT, "days_since_last": -0.5}]}, 1)),
     ("interest_probabilities_in_range", Case({"interest_profile": [{**TOPIC, "topic_id": "1", "share": -0.1}]}, 1)),
+    (
+        "released_groups_are_large",
+        Case(
+            {
+                "released_audiences": [released("segment", "0", 16)],
+                "interest_segments": [person(i, **SEGMENTS) for i in range(15)],
+            },
+            1,
+            {"what": "more people than there are"},
+        ),
+    ),
+    (
+        "released_groups_are_large",
+        # 286 is Medical Health, which is sensitive.
+        Case({"released_audiences": [released("topic", "286", 500)]}, 1, {"what": "sensitive topic"}),
+    ),
     (
         "no_personal_data",
         Case(
@@ -326,6 +409,15 @@ def test_a_check_passes_and_fails(name: str, con: Connection) -> None:
 def test_a_check_fails_in_another_way(name: str, case: Case, con: Connection) -> None:
     fill(con, case.rows)
     assert_shows(run(name), case)
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_scrubbed"),
+    [([], False), ([consent("2024-05-01", None)], True), ([consent("2024-05-01", "2024-05-01T10:01:00")], False)],
+)
+def test_what_is_outside_consent_is_not_lost(rows: list[dict[str, Any]], is_scrubbed: bool, con: Connection) -> None:
+    fill(con, consented(*rows, is_scrubbed=is_scrubbed))
+    assert run("nothing_lost_in_scrubbing").passed
 
 
 def test_checks_pass_on_empty_tables(con: Connection) -> None:

@@ -15,7 +15,7 @@ import pytest
 from browse_assets.analysis.evaluation import METRICS
 from browse_assets.definitions import OWNER, defs
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings
-from browse_assets.tables import CHURN_METRICS, FINANCE_PRODUCTS, TABLES
+from browse_assets.tables import CHURN_METRICS, CONSENT_PURPOSES, FINANCE_PRODUCTS, PURPOSES, TABLES
 from browse_assets_tests.assets.test_loading import view, write_panel
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
@@ -85,6 +85,24 @@ def test_every_table_of_the_warehouse_is_an_asset() -> None:
 @pytest.mark.parametrize(("table", "columns"), DESIGN.items())
 def test_names_are_the_designs(table: str, columns: str) -> None:
     assert set(columns.split(", ")) <= set(TABLES[table].column_names)
+
+
+def test_every_table_says_what_it_may_be_used_for() -> None:
+    for table in TABLES.values():
+        assert table.purposes, table.name
+        assert set(table.purposes) <= set(PURPOSES)
+        assert len(set(table.purposes)) == len(table.purposes)
+        if table.database == "vault":
+            assert table.purposes == ("accountability",)
+    assert set(PURPOSES) - set(CONSENT_PURPOSES) == {"accountability"}
+    assert "credit_decision" not in PURPOSES
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_an_asset_shows_its_purposes(name: str) -> None:
+    shown = {key.removeprefix("purpose/") for key in SPECS[name].tags if key.startswith("purpose/")}
+    assert shown == set(TABLES[name].purposes)
+    assert SPECS[name].metadata["purposes"] == ", ".join(TABLES[name].purposes)
 
 
 def test_names_say_what_they_hold() -> None:

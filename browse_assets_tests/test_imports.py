@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"tables", "resources"},
     "automation": set(),
     "definitions": {"assets", "checks", "automation", "resources", "tables"},
+    "release": {"assets", "readers", "resources", "settings", "tables"},
     "summary": {"resources", "settings"},
     "dictionary": {"settings", "tables"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},

@@ -11,30 +11,34 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
+from browse_assets.assets.consent import admit_customers, consent_problems, load_consent
 from browse_assets.assets.events import raw_events, scrubbed_events
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
-from browse_assets.readers.customers import CUSTOMER_TABLES, customer_rows
+from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES, customer_rows
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_keys, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
 
+_ATTRIBUTE_TABLES = tuple(name for name in CUSTOMER_TABLES if name != CONSENT)
+
 
 @dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_events])
 def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per row of a customer table: personal, encrypted, never shown.
 
-    Reads `customers/{customers,transactions,service_interactions,churn_labels}.{csv,parquet}`; each is
-    optional. A table is replaced when its file changes, and kept when its file cannot be read.
+    Reads `customers/{customers,transactions,service_interactions,churn_labels,consent}.{csv,parquet}`; each
+    is optional. A table is replaced when its file changes, and kept when its file cannot be read; but a
+    consent table that cannot be read fails the asset, and with it all that would leave the vault.
     """
     settings = databases.settings
     failed: dict[str, str] = {}
     with databases.open(vault="write") as con:
         stored = dict(con.execute("SELECT DISTINCT source_table, file_id FROM vault.raw_customers").fetchall())
         files = _customer_files(con, settings)
-        for name in CUSTOMER_TABLES:
+        for name in _ATTRIBUTE_TABLES:
             path = files.get(name)
             if path is None:
                 con.execute("DELETE FROM vault.raw_customers WHERE source_table = ?", [name])
@@ -47,19 +51,47 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
             except UnreadableFile as error:
                 failed[name] = error.message
                 context.log.warning(f"customers/{name}: {error.code}: {error.message}")
-        counts = dict(con.execute("SELECT source_table, count(*) FROM vault.raw_customers GROUP BY ALL").fetchall())
+        consent_error = load_consent(con, customer_folder(con, settings))
+        counts = dict(
+            con.execute(
+                "SELECT source_table, count_if(row_number > 0) FROM vault.raw_customers GROUP BY ALL"
+            ).fetchall()
+        )
+        no_consents = consent_problems(con)
+    if consent_error is not None:
+        raise dg.Failure(
+            f"customers/{CONSENT}: {consent_error.message}. Until it can be read nothing leaves the vault; the "
+            "tables are as before.",
+            allow_retries=False,
+        )
+    if no_consents:
+        context.log.warning(f"customers/{CONSENT}: rows that grant nothing: {_listed(no_consents)}")
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": sum(counts.values()), **counts, "tables failed": len(failed)}
+        metadata={
+            "dagster/row_count": sum(counts.values()),
+            **counts,
+            "tables failed": len(failed),
+            **({"consents that grant nothing": _listed(no_consents)} if no_consents else {}),
+        }
     )
 
 
-def _customer_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Path]:
-    """Customer tables by name: the user's own, or the sample's while only the sample is loaded."""
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def customer_folder(con: duckdb.DuckDBPyConnection, settings: Settings) -> Path:
+    """The user's own customer tables, or the sample's while only the sample is loaded."""
     origins = {row[0] for row in con.execute("SELECT DISTINCT origin FROM vault.raw_files").fetchall()}
-    folder = SAMPLE_DIR / "customers" if origins == {"sample"} else settings.customers
+    return SAMPLE_DIR / "customers" if origins == {"sample"} else settings.customers
+
+
+def _customer_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Path]:
+    """Files of the customer tables by name, but for the consent table."""
+    folder = customer_folder(con, settings)
     return {
         name: path
-        for name in CUSTOMER_TABLES
+        for name in _ATTRIBUTE_TABLES
         for path in (folder / f"{name}.parquet", folder / f"{name}.csv")
         if path.is_file()
     }
@@ -90,7 +122,8 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
     """One row per person of the customer tables.
 
     Declared attributes are kept only where they cannot single anybody out: at most 20 values, each
-    shared by at least five people. Names, addresses and free text never leave the vault.
+    shared by at least five people. Names, addresses and free text never leave the vault, nor does anything
+    of people without a consent in force at as_of, where there is a consent table.
     """
     settings = databases.settings
     keys = load_keys(settings)
@@ -100,8 +133,9 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
         def compute(as_of: datetime) -> dict[str, str]:
             import pandas as pd
 
+            admit_customers(con, as_of)
             people = con.execute(
-                "SELECT DISTINCT user_id FROM vault.raw_customers WHERE user_id IS NOT NULL ORDER BY 1"
+                "SELECT DISTINCT user_id FROM admitted_customers WHERE user_id IS NOT NULL ORDER BY 1"
             ).fetchall()
             mapped = pd.DataFrame(
                 [(user_id, str(keys.user_key(user_id))) for (user_id,) in people],

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.scrubbing import scrub_admitted_events
@@ -139,12 +140,13 @@ def rejected_events(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(pool=WRITER_POOL, group_name="events", deps=[raw_events, input_files])
+@dg.asset(pool=WRITER_POOL, group_name="events", deps=[raw_events, "raw_customers", input_files])
 def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per page view, without personal data.
 
     People are pseudonyms, addresses are gone, URLs keep scheme, host and scrubbed path, texts have
-    typed placeholders such as {email}; sessions and dwell by the definitions of the README. Caveat:
+    typed placeholders such as {email}; sessions and dwell by the definitions of the README. Where there
+    is a consent table, page views that no consent covers are not here. Caveat:
     names of people in free text are not recognised by this version.
     """
     settings = databases.settings
@@ -161,24 +163,39 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
         per_day = con.execute(
             "SELECT event_time::DATE AS day, count(*) FROM scrubbed_events GROUP BY ALL ORDER BY ALL"
         ).fetchall()
+        withheld = _withheld(con)
         return table_result(
             con,
             SCRUBBED_EVENTS,
             preview_select="SELECT event_time, url, title, search_terms, transition, dwell_seconds "
             "FROM scrubbed_events ORDER BY event_time DESC, event_id LIMIT 5",
-            extra={"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {},
+            extra=withheld | ({"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {}),
         )
 
 
 def _vault_state(con: duckdb.DuckDBPyConnection) -> State:
-    """Newest load of the vault; its oldest load is in the fingerprint, as it changes when files leave."""
+    """Newest load of the vault; its oldest load is in the fingerprint, as it changes when files leave.
+
+    So is the consent table: a consent given or withdrawn makes everything from here on anew.
+    """
     row = con.execute("SELECT coalesce(max(load_id), 0), min(load_id) FROM vault.raw_files").fetchone()
     assert row is not None
-    return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1]))
+    return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1], consent_table(con)))
+
+
+def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many page views of the vault no consent covers; nothing without a consent table."""
+    if consent_table(con) is None:
+        return {}
+    row = con.execute(
+        "SELECT (SELECT count(*) FROM vault.main.raw_events) - (SELECT count(*) FROM scrubbed_events)"
+    ).fetchone()
+    assert row is not None
+    return {"page views outside consent": int(row[0])}
 
 
 def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State) -> None:
-    con.execute(f"CREATE TEMP VIEW admitted_events AS SELECT * FROM vault.main.raw_events WHERE load_id > {since}")
+    admit_events(con, since)
     scrub_admitted_events(con, keys)
     con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
     if since:
@@ -212,6 +229,7 @@ def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
                 "CREATE TEMP TABLE touched_files AS SELECT DISTINCT file_id FROM scrubbed_events WHERE load_id > ?",
                 [since],
             )
+            admit_events(con, 0)
             with transaction(con), withheld_values("Counting what was removed"):
                 scope = " WHERE file_id IN (SELECT file_id FROM touched_files)" if since else ""
                 con.execute("DELETE FROM pii_removed" + scope)

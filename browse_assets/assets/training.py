@@ -52,7 +52,7 @@ def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str
         "asset": asset,
         "code_version": rules_version(),
         "as_of": str(as_of),
-        "mlflow.note.content": f"Training of the asset `{asset}` in [Dagster run {context.run.run_id[:8]}]({address}).",
+        "mlflow.note.content": f"Logged by the asset `{asset}` in [Dagster run {context.run.run_id[:8]}]({address}).",
     }
 
 
@@ -100,6 +100,32 @@ def log_segments(
                 signature=mlflow.models.infer_signature(shares, found.model.predict(shares)),
                 skops_trusted_types=["numpy.ufunc", "sklearn.cluster._kmeans.KMeans"],
             )
+        return _run_path(run)
+
+
+def log_reidentification(
+    context: dg.AssetExecutionContext,
+    tracker: ExperimentTracker,
+    rates: "pd.DataFrame",
+    params: dict[str, Any],
+    as_of: datetime | None,
+) -> str:
+    """One measurement of re-identification: the rate of each view with its interval, and a picture."""
+    mlflow = tracker.client()
+    from browse_assets.analysis.figures import bar_figure
+
+    with tracker.training_run("privacy", "reidentification", _tags(context, as_of)) as run:
+        mlflow.log_params({**params, "people": int(rates["people"].max())})
+        for row in rates.to_dict("records"):
+            names = {"match_rate": "", "match_rate_low": "_low", "match_rate_high": "_high", "chance": "_chance"}
+            values = {f"{row['view']}{suffix}": row[name] for name, suffix in names.items()}
+            mlflow.log_metrics({name: value for name, value in values.items() if value == value})
+        mlflow.log_table(rates[["view", "people", "match_rate", "match_rate_low", "match_rate_high"]], "rates.json")
+        measured = rates[rates["match_rate"].notna()]
+        if len(measured):
+            percent = [100 * rate for rate in measured["match_rate"]]
+            figure = bar_figure(list(measured["view"]), percent, title="people re-identified, %")
+            mlflow.log_figure(figure, "figures/reidentification.png")
         return _run_path(run)
 
 

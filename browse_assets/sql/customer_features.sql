@@ -4,10 +4,11 @@
 --   declared by at least 5 people and at most 40 characters long, none with the pattern of personal data,
 --   and not one that is personal or free text by its name.
 -- Worked example: plan = basic for 40 people and premium for 12 is kept; a name or an e-mail is not.
--- Needs: macros.sql; user_keys (user_id, user_key) of all customer rows; $as_of.
+-- Needs: macros.sql; admitted_customers (rows of raw_customers that may leave the vault); user_keys
+--   (user_id, user_key) of their people; $as_of.
 WITH customer_rows AS (
     SELECT keys.user_key, raw.source_table, raw.event_time, raw.attributes
-    FROM vault.main.raw_customers AS raw
+    FROM admitted_customers AS raw
     JOIN user_keys AS keys USING (user_id)
 ),
 declared AS (

@@ -2,6 +2,7 @@
 -- Columns: file_id, column_name, kind, values_removed.
 -- Worked example: a file with 3 page views, all with an address, one e-mail in a title:
 --   (ip, ip, 3), (user_id, pseudonymised, 3), (title, email, 1).
+-- Needs: touched_files; admitted_events (page views of the vault that may leave it).
 SELECT file_id, removal.column_name, removal.kind, sum(removal.n)::BIGINT AS values_removed
 FROM (
     SELECT file_id, unnest(removed) AS removal
@@ -12,11 +13,11 @@ FROM (
 GROUP BY ALL
 UNION ALL
 SELECT file_id, 'ip', 'ip', count(nullif(trim(ip), ''))
-FROM vault.main.raw_events SEMI JOIN touched_files USING (file_id)
+FROM admitted_events SEMI JOIN touched_files USING (file_id)
 GROUP BY file_id
 HAVING count(nullif(trim(ip), '')) > 0
 UNION ALL
 SELECT file_id, 'user_id', 'pseudonymised', count(*)
-FROM vault.main.raw_events SEMI JOIN touched_files USING (file_id)
+FROM admitted_events SEMI JOIN touched_files USING (file_id)
 GROUP BY file_id
 ORDER BY ALL;
