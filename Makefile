@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment
+.PHONY: help run test ui bench notebook export setup lock sample dictionary clean broken-environment
 
 help: ## show this list
 	@echo "make <target>:"
@@ -38,6 +38,9 @@ notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
 	  echo "There is no notebook yet: it comes with a later version. make ui shows the same tables."; exit 1; fi
 	@$(PY) -m jupyterlab notebooks/data_ml_pipeline.ipynb
+
+export: $(READY) ## write what is stored about the people named in data/export to data/exports
+	@$(PY) -m browse_assets.export
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel
