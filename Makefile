@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release export
 
 help: ## show this list
 	@echo "make <target>:"
@@ -47,6 +47,9 @@ notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 
 release: $(READY) ## counts of groups for others: make release PURPOSE=research
 	@$(PY) -m browse_assets.release $(if $(PURPOSE),"$(PURPOSE)") $(if $(TABLE),--table "$(TABLE)")
+
+export: $(READY) ## write what is stored about the people named in data/export to data/exports
+	@$(PY) -m browse_assets.export
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel

@@ -4,41 +4,12 @@ What belongs here: checks; each returns its offending rows, which are scrubbed a
 mending. A blocking ERROR check stops what comes after it.
 """
 
-from typing import Any
-
 import dagster as dg
-import duckdb
 
+from browse_assets.leak_checks import LEAK_CHECKS
 from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.tables import TABLES, Table, tables_of
-
-_SHOWN_ROWS = 10
-
-
-def _offending(con: duckdb.DuckDBPyConnection, select: str) -> tuple[int, list[dict[str, Any]]]:
-    found = con.sql(select)
-    count = con.execute(f"SELECT count(*) FROM ({select})").fetchone()
-    rows = [
-        {name: str(value) for name, value in zip(found.columns, row, strict=True)}
-        for row in found.fetchmany(_SHOWN_ROWS)
-    ]
-    return (int(count[0]) if count else 0), rows
-
-
-def _verdict(
-    con: duckdb.DuckDBPyConnection,
-    select: str,
-    what: str,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-) -> dg.AssetCheckResult:
-    count, rows = _offending(con, select)
-    return dg.AssetCheckResult(
-        passed=count == 0,
-        severity=severity,
-        description=f"{count} {what}" if count else f"no {what}",
-        metadata={"offending rows": count, **({"rows": dg.MetadataValue.json(rows)} if rows else {})},
-    )
-
+from browse_assets.verdict import verdict as _verdict
 
 COUNTS_THAT_DO_NOT_ADD_UP = """
     SELECT left(file_id, 12) AS file, rows_read, accepted, folded, duplicates, rejected
@@ -110,32 +81,6 @@ def nothing_lost_in_scrubbing(databases: Databases) -> dg.AssetCheckResult:
     """Each page view of the vault is scrubbed once or outside consent, and nothing else is there."""
     with databases.open(vault="read", warehouse="read") as con:
         return _verdict(con, MISSING_FROM_SCRUBBED, "page views lost, foreign or outside consent")
-
-
-# Independent of the scrubber: whatever still looks like an address, a number or a token.
-PERSONAL_PATTERN = (
-    r"[\w.+-]+(@|%40)[\w-]+\.[\w.-]+|\b\d{3}-\d{2}-\d{4}\b|\b\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}\b"
-    r"|eyJ[\w-]{10,}\.|\?[^ ]*=|\+\d[\d ().-]{7,}\d"
-)
-PERSONAL_DATA_LEFT = f"""
-    SELECT event_id, part FROM (
-        SELECT event_id, unnest([
-            {{'part': 'url', 'content': url}}, {{'part': 'title', 'content': title}},
-            {{'part': 'search_terms', 'content': search_terms}}, {{'part': 'host', 'content': host}},
-            {{'part': 'metadata', 'content': array_to_string(list_transform(metadata, lambda t: t.content), ' ')}}
-        ], recursive := true)
-        FROM scrubbed_events
-    )
-    WHERE (part <> 'url' AND regexp_matches(content, '{PERSONAL_PATTERN.replace("|" + chr(92) + "?[^ ]*=", "")}'))
-       OR (part = 'url' AND regexp_matches(content, '[?#]|{PERSONAL_PATTERN}'))
-"""
-
-
-@dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events", blocking=True)
-def no_personal_data(databases: Databases) -> dg.AssetCheckResult:
-    """No e-mail, card, social security or phone number, token or query string is left in any text."""
-    with databases.open(warehouse="read") as con:
-        return _verdict(con, PERSONAL_DATA_LEFT, "texts that look personal")
 
 
 SESSIONS_THAT_BREAK_THE_RULE = """
@@ -347,7 +292,6 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     counts_add_up,
     files_readable,
     nothing_lost_in_scrubbing,
-    no_personal_data,
     sessions_by_definition,
     domain_features_match_events,
     user_days_match_events,
@@ -360,4 +304,5 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     released_groups_are_large,
     releases_hide_people,
     *CONTRACT_CHECKS,
+    *LEAK_CHECKS,
 ]

@@ -29,6 +29,7 @@ from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
+from browse_assets.export_user import export_user
 from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
@@ -93,7 +94,7 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
 defs = dg.Definitions(
     assets=dg.with_source_code_references(dg.map_asset_specs(with_policy, ASSETS)),
     asset_checks=CHECKS,
-    jobs=[ml_analysis_pipeline],
+    jobs=[ml_analysis_pipeline, export_user],
     resources={"databases": Databases(), "tracker": ExperimentTracker()},
     executor=dg.in_process_executor,
 )

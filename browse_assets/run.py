@@ -52,7 +52,7 @@ class Progress(logging.Handler):
             mark = "done" if event.event_type == dg.DagsterEventType.STEP_SUCCESS else "FAILED"
             self._write(f"[{self._done:>2}/{len(self._assets)}] {step:<20} {mark:>6} {seconds:6.1f} s")
             if mark == "FAILED":
-                self._write(f"        {_innermost(event.event_specific_data.error)}")
+                self._write(f"        {innermost(event.event_specific_data.error)}")
 
     def _write(self, line: str) -> None:
         print(line, flush=True)
@@ -119,7 +119,7 @@ def _run(settings: Settings) -> int:
     return 0 if result.success and not failed_checks else 1
 
 
-def _innermost(error: Any) -> str:
+def innermost(error: Any) -> str:
     """The message that an error began with: Dagster wraps it in its own."""
     while error.cause is not None:
         error = error.cause

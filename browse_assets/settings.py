@@ -75,6 +75,16 @@ class Settings:
         return self.data_dir / "reports"
 
     @property
+    def exports(self) -> Path:
+        """What people asked to see about themselves: personal (mode 0700), to be deleted once handed over."""
+        return self.data_dir / "exports"
+
+    @property
+    def export_requests(self) -> Path:
+        """Files that name who asks, one user id or user_key per line."""
+        return self.data_dir / "export"
+
+    @property
     def scratch(self) -> Path:
         """Short-lived copies of input files (mode 0700); emptied before each ingest."""
         return self.data_dir / "scratch"

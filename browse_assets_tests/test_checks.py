@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from browse_assets.checks import CHECKS, PERSONAL_PATTERN
+from browse_assets.checks import CHECKS
+from browse_assets.leak_checks import searched_tables, text_columns
 from browse_assets.resources import Access, Databases, load_reference
 from browse_assets.settings import Settings
 from browse_assets.tables import TABLES, Table, tables_of
@@ -139,7 +139,7 @@ CASES: dict[str, tuple[Case, Case]] = {
         Case(
             {"scrubbed_events": [event(1, title=f"Inbox of {SECRET_TEXT}")]},
             1,
-            {"event_id": event(1)["event_id"], "part": "title"},
+            {"event_id": event(1)["event_id"], "part": "title", "kind": "email"},
         ),
     ),
     "sessions_by_definition": (
@@ -303,24 +303,31 @@ MORE_FAILURES: list[tuple[str, Case]] = [
         Case(
             {
                 "scrubbed_events": [
-                    event(1, url="https://example.com/?q=1"),
+                    event(1, url="https://example.com/?page=2&email=x"),
                     event(2, url="https://example.com/#top"),
                     event(3, search_terms="call +49 30 901820"),
                     event(4, host="ann%40example.com"),
                     event(5, metadata=tagged("card 4111 1111 1111 1111")),
+                    event(6, removed=[{"column_name": SECRET_TEXT, "kind": "id", "n": 1}]),
+                    event(7, language=SECRET_TEXT, title=SECRET_TEXT),
                 ]
             },
-            5,
+            8,
         ),
     ),
 ]
 
 BY_NAME = {check.check_key.name: check for check in CHECKS}
+LEAK_TABLES = [table for table in searched_tables() if table.name != "scrubbed_events"]
 CONTRACT_TABLES = [table for table in tables_of("warehouse") if f"{table.name}_contract" in BY_NAME]
 
 
 class HandMade(Databases):
     """Both databases in memory, a hundred times as fast to open as files."""
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(Path("/nonexistent"), "", Path("/nonexistent"))
 
     @contextmanager
     def open(self, *, vault: Access | None = None, warehouse: Access | None = None) -> Iterator[Connection]:
@@ -361,7 +368,9 @@ def fill(con: Connection, rows: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def run(name: str) -> dg.AssetCheckResult:
-    result = BY_NAME[name](HandMade())
+    # The function itself: Dagster's direct invocation takes 20 ms more, and this is done 400 times.
+    function: Any = BY_NAME[name].node_def.compute_fn  # type: ignore[attr-defined]
+    result = function.decorated_fn(HandMade())
     assert isinstance(result, dg.AssetCheckResult)
     return result
 
@@ -388,7 +397,8 @@ def assert_shows(result: dg.AssetCheckResult, case: Case) -> None:
 def test_every_check_has_a_passing_and_a_failing_case() -> None:
     contracts = {f"{table.name}_contract" for table in CONTRACT_TABLES}
     assert len(BY_NAME) == len(CHECKS)
-    assert set(BY_NAME) == set(CASES) | contracts
+    leaks = {f"{table.name}_no_personal_data" for table in LEAK_TABLES}
+    assert set(BY_NAME) == set(CASES) | contracts | leaks
     assert contracts == {f"{t.name}_contract" for t in tables_of("warehouse")} - {"asset_state_contract"}
 
 
@@ -476,78 +486,68 @@ def test_a_failing_blocking_check_stops_what_comes_after(materialize: Callable[.
     assert [event.step_key for event in result.all_events if event.is_step_success].count("domain_features") == 0
 
 
-PERSONAL = [
-    ("title", "mail ann@example.com"),
-    ("title", "mail ann%40example.com"),
-    ("title", "SSN 078-05-1120"),
-    ("title", "card 4111111111111111"),
-    ("title", "card 4111-1111-1111-1111"),
-    ("title", "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0"),
-    ("title", "+1 (212) 555-0142"),
-    ("title", "+12125550142"),
-    ("url", "https://example.com/a?b=c"),
-    ("url", "https://example.com/a#b"),
-    ("url", "https://ann@example.com/a"),
+@pytest.mark.parametrize("table", LEAK_TABLES, ids=lambda table: table.name)
+def test_every_text_of_every_table_is_searched(table: Table, con: Connection) -> None:
+    """One row passes; then each column in turn holds what it should not."""
+    name = f"{table.name}_no_personal_data"
+    assert BY_NAME[name].check_specs_by_output_name
+    rest = {c.name: sample_of(c.type).strip("'") for c in table.columns if c.name in table.key}
+    clean = {column.name: filled(column.type, "News of 2024-05-01") for column in text_columns(table)}
+    fill(con, {table.name: [rest | clean]})
+    assert run(name).passed
+    for column in text_columns(table):
+        con.execute(f"DELETE FROM {table.name}")
+        fill(con, {table.name: [rest | clean | {column.name: filled(column.type, f"of {SECRET_TEXT}")}]})
+        assert_shows(run(name), Case({}, 1, {"part": column.name, "kind": "email"}))
+
+
+def filled(kind: str, text: str) -> Any:
+    """A value of a column's type with the text in it."""
+    values = {
+        "VARCHAR[]": [text],
+        "MAP(VARCHAR, VARCHAR)": {"plan": text},
+        "STRUCT(domain VARCHAR, sessions BIGINT)[]": [{"domain": text, "sessions": 1}],
+    }
+    return text if kind == "VARCHAR" else values[kind]
+
+
+def test_tables_without_a_check_hold_no_text() -> None:
+    silent = {table.name for table in tables_of("warehouse")} - {table.name for table in searched_tables()}
+    assert silent == {"user_days"}
+
+
+# Ids that can be nothing else are found in everybody's texts, others in their owner's alone.
+IDS = [
+    ("panelist-00017", 1, ANN, True),
+    ("panelist-00017", 1, BOB, True),
+    ("maria", 1, ANN, True),
+    ("maria", 1, BOB, False),
+    ("mari", 1, ANN, False),
+    ("panelist-00018", 0, ANN, False),
 ]
-CLEAN = [
-    ("title", "{email} - Inbox, call {phone}, card {card}"),
-    ("title", "Top 10 laptops of 2026 under $1,500"),
-    ("title", "What is new? a = b, or @ann on X"),
-    ("title", "iPhone 17 Pro Max 256GB + AirPods 4"),
-    ("title", "News of 2026-06-30 at 10:20:30"),
-    ("title", "1 234 567 people, 99.95 %, 3 + 4 = 7"),
-    ("title", "ISBN 978-3-16-148410-0"),
-    ("title", "C++20 and eyJ explained"),
-    ("title", "ad/fm/13001-101281-17214-49"),
-    ("title", "Top 10 @ home"),
-    ("title", ""),
-    ("title", None),
-    ("search_terms", "iphone 17 vs pixel 11"),
-    ("search_terms", "how to call +{phone}"),
-    ("host", "www.example.co.uk"),
-    ("host", "{ip}"),
-    ("host", None),
-    ("url", "https://example.com/"),
-    ("url", "https://example.com/@{user}/post/{id}"),
-    ("url", "https://example.com/2026/06/30/how-to-choose-a-mortgage-in-2026.html"),
-    ("url", "https://example.com/a%20b/%E2%82%AC/x+y"),
-    ("url", "https://{ip}/admin"),
-]
 
 
-@pytest.mark.parametrize(("texts", "offending"), [(PERSONAL, len(PERSONAL)), (CLEAN, 0)])
-def test_personal_texts_fail_and_clean_ones_pass(texts: list[tuple[str, Any]], offending: int, con: Connection) -> None:
-    fill(con, {"scrubbed_events": [event(n, **{column: text}) for n, (column, text) in enumerate(texts)]})
-    assert run("no_personal_data").metadata["offending rows"].value == offending
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Iterator[Callable[[str], bool]]:
-    """Whether DuckDB finds the pattern in a text."""
-    with duckdb.connect() as opened:
-        yield lambda text: opened.execute("SELECT regexp_matches(?, ?)", [text, PERSONAL_PATTERN]).fetchall()[0][0]
-
-
-@given(
-    words=st.lists(st.from_regex(r"[A-Za-z]{1,12}|[0-9]{1,4}|\{(email|phone|id|user)\}", fullmatch=True), max_size=8),
-    separator=st.sampled_from([", ", "; ", " | ", ": ", " / ", " & "]),
-)
-def test_words_short_numbers_and_placeholders_pass(
-    matcher: Callable[[str], bool], words: list[str], separator: str
+@pytest.mark.parametrize(("user_id", "has_events", "reader", "is_found"), IDS)
+def test_ids_of_the_panel_are_found(
+    user_id: str, has_events: int, reader: str, is_found: bool, con: Connection
 ) -> None:
-    assert not matcher(separator.join(words))
+    raw = {"event_id": event(1)["event_id"], "user_id": user_id, "source": "csv"}
+    events = [event(1), event(2, user_key=reader, title=f"Inbox of {user_id.upper()}, page 1 of 20")]
+    fill(con, {"vault.main.raw_events": [raw] * has_events, "scrubbed_events": events})
+    result = run("no_personal_data")
+    assert result.passed is not is_found
+    if is_found:
+        assert shown_rows(result) == [{"event_id": event(2)["event_id"], "part": "title", "kind": "user_id"}]
 
 
-@given(
-    local=st.from_regex(r"[a-z0-9._+-]{1,20}", fullmatch=True),
-    domain=st.from_regex(r"[a-z0-9-]{1,20}\.[a-z]{2,6}", fullmatch=True),
-    at=st.sampled_from(["@", "%40"]),
-    around=st.sampled_from([("", ""), ("<", ">"), ("mail ", " now"), ("a/", "/b")]),
-)
-def test_any_address_fails(
-    matcher: Callable[[str], bool], local: str, domain: str, at: str, around: tuple[str, str]
-) -> None:
-    assert matcher(f"{around[0]}{local}{at}{domain}{around[1]}")
+def test_ids_of_customers_are_found_and_the_owner_of_a_history_is_not(con: Connection) -> None:
+    ids = {"user_id": "customer-4711", "source_table": "customers"}
+    fill(con, {"vault.main.raw_customers": [ids], "products": [{"product_id": "a", "name": "for CUSTOMER-4711"}]})
+    assert not run("products_no_personal_data").passed
+    fill(con, {"vault.main.raw_events": [{"user_id": "f" * 64, "source": "csv"}]})
+    fill(con, {"vault.main.raw_events": [{"user_id": "my-chrome-2024", "source": "chrome"}]})
+    fill(con, {"input_files": [file(reason="my-chrome-2024")]})
+    assert run("input_files_no_personal_data").passed
 
 
 def test_tables_of_the_cases_exist() -> None:

@@ -7,7 +7,7 @@ person's key. Figures are made without pyplot: no global state, no display, noth
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ PALETTE = (
     "#F0E442",
     "#000000",
 )
+DARK = {"#0072B2", "#009E73", "#D55E00", "#000000"}  # white stands out on these, black on the others
 GREY = "#8C8C8C"
 WIDTH_PX, HEIGHT_PX, DPI = 900, 500, 100
 CALIBRATION_BINS = 10
@@ -235,6 +236,59 @@ def bar_figure(
     return figure
 
 
+def stacked_bar_figure(rows: Sequence[tuple[str, str, float]], *, title: str, value_label: str = "") -> "Figure":
+    """Amounts by name and part, the largest on top: how much in all, and which parts it consists of.
+
+    Left the sum of each name on a logarithmic scale, since an address goes from every row and a card number
+    from one in a million; right each name as one bar of its parts' shares, with the amount written on every
+    part that is wide enough for it.
+
+    Args:
+        rows: name, part and amount (more than 0), each pair once; personal data by kind and column.
+        title: above the bars.
+        value_label: what an amount means, with its unit.
+    """
+    totals = _sums((name, amount) for name, _, amount in rows)
+    names = list(totals)[:MOST_BARS]
+    parts = list(_sums((part, amount) for _, part, amount in rows))
+    if len(parts) > len(PALETTE):
+        parts = [*parts[: len(PALETTE) - 1], "other"]
+    figure, _ = _new("", "", "")
+    figure.clear()
+    figure.suptitle(_plain(title), fontsize=14, x=0.01, ha="left")
+    whole, split = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
+    places = np.arange(len(names))
+    _style(whole, "", value_label)
+    _style(split, "", "share by column, amounts written")
+    bars = whole.barh(places, [totals[name] for name in names], color=GREY, log=bool(names))
+    whole.bar_label(bars, [_amount(totals[name]) for name in names], padding=3, fontsize=9)
+    whole.margins(x=0.3)
+    left = np.zeros(len(names))
+    for colour, part in zip(PALETTE, parts, strict=False):
+        of_part = _sums((name, n) for name, of, n in rows if (of if of in parts else "other") == part)
+        amounts = [of_part.get(name, 0) for name in names]
+        shares = np.array([amount / totals[name] for name, amount in zip(names, amounts, strict=True)])
+        drawn = split.barh(places, shares, left=left, color=colour, label=_short(part))
+        wide = [_amount(amount) if share >= 0.1 else "" for amount, share in zip(amounts, shares, strict=True)]
+        split.bar_label(drawn, wide, label_type="center", fontsize=9, color="white" if colour in DARK else "black")
+        left += shares
+    whole.set_yticks(places, [_short(name) for name in names])
+    whole.invert_yaxis()
+    for axes in (whole, split):
+        axes.grid(False, axis="y")
+    if parts:
+        figure.legend(*split.get_legend_handles_labels(), loc="outside lower center", ncols=len(PALETTE), frameon=False)
+    return figure
+
+
+def _sums(amounts: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Sum by name, the largest first."""
+    found: dict[str, float] = {}
+    for name, amount in amounts:
+        found[name] = found.get(name, 0) + amount
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
 def png_base64(figure: "Figure") -> str:
     """The figure as PNG of 900 x 500 px in base64; the same figure gives the same text."""
     buffer = io.BytesIO()
@@ -250,13 +304,17 @@ def _new(title: str, x_label: str, y_label: str) -> "tuple[Figure, Axes]":
     figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    _style(axes, title, x_label, y_label)
+    return figure, axes
+
+
+def _style(axes: "Axes", title: str, x_label: str, y_label: str = "") -> None:
     axes.set_title(_plain(title), fontsize=14, loc="left")
     axes.set_xlabel(_plain(x_label), fontsize=11)
     axes.set_ylabel(_plain(y_label), fontsize=11)
     axes.grid(True, color="#E0E0E0", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _legend(axes: "Axes") -> None:

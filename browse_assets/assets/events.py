@@ -11,7 +11,7 @@ import duckdb
 
 from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
-from browse_assets.assets.reporting import bar_plot, plot, table_result
+from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import scrub_admitted_events
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
@@ -236,14 +236,19 @@ def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
                 insert_rows(con, PII_REMOVED, read_sql("pii_removed"))
                 write_state(con, "pii_removed", source)
         by_kind = con.execute(
-            "SELECT kind, sum(values_removed) FROM pii_removed GROUP BY ALL ORDER BY 2 DESC, 1"
+            "SELECT kind, column_name, sum(values_removed) FROM pii_removed GROUP BY ALL ORDER BY ALL"
         ).fetchall()
+        rows = [(kind, column, int(values)) for kind, column, values in by_kind]
         return table_result(
             con,
             PII_REMOVED,
-            preview_select="SELECT column_name, kind, sum(values_removed) AS values_removed "
-            "FROM pii_removed GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT 5",
-            extra=bar_plot("personal data removed by kind", by_kind),
+            preview_select="SELECT left(file_id, 12) AS file, column_name, kind, values_removed "
+            "FROM pii_removed ORDER BY values_removed DESC, file_id, column_name, kind",
+            preview_rows=30,
+            extra={
+                "values removed": sum(values for _, _, values in rows),
+                **stacked_bar_plot("personal data removed by kind and column", rows, "values removed"),
+            },
         )
 
 

@@ -28,12 +28,12 @@ def count_rows(con: duckdb.DuckDBPyConnection, table: Table) -> int:
     return int(row[0])
 
 
-def preview(con: duckdb.DuckDBPyConnection, select: str) -> dg.MarkdownMetadataValue:
+def preview(con: duckdb.DuckDBPyConnection, select: str, rows: int = _PREVIEW_ROWS) -> dg.MarkdownMetadataValue:
     """First rows of a SELECT over the warehouse as a markdown table."""
     result = con.sql(select)
     columns = result.columns[:_PREVIEW_COLUMNS]
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    for row in result.fetchmany(_PREVIEW_ROWS):
+    for row in result.fetchmany(rows):
         lines.append("| " + " | ".join(_cell(value) for value in row[: len(columns)]) + " |")
     return dg.MetadataValue.md("\n".join(lines))
 
@@ -57,6 +57,7 @@ def table_result(
     table: Table,
     *,
     preview_select: str | None = None,
+    preview_rows: int = _PREVIEW_ROWS,
     extra: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
     """Row count, preview of the table (or of a SELECT in its place) and the asset's own numbers."""
@@ -64,7 +65,7 @@ def table_result(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": count_rows(con, table),
-            "preview": preview(con, select),
+            "preview": preview(con, select, preview_rows),
             **(extra or {}),
         }
     )
@@ -78,3 +79,14 @@ def bar_plot(title: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, dg.Markdo
 
     names, numbers = [str(name) for name, _ in rows], [float(number) for _, number in rows]
     return {title: plot(bar_figure(names, numbers, title=title), title)}
+
+
+def stacked_bar_plot(
+    title: str, rows: Sequence[tuple[str, str, float]], value_label: str
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """A chart of (name, part, number) rows, one stacked bar per name, or none when there is nothing to draw."""
+    if not rows:
+        return {}
+    from browse_assets.analysis.figures import stacked_bar_figure
+
+    return {title: plot(stacked_bar_figure(rows, title=title, value_label=value_label), title)}

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 Y = np.array([1, 0, 1, 0, 0, 1, 0, 0])
 P = {"good": np.array([0.9, 0.2, 0.8, 0.3, 0.1, 0.7, 0.4, 0.2]), "constant": np.full(8, 0.375)}
 
+REMOVED = [
+    ("id", "url", 900),
+    ("id", "title", 100),
+    ("email", "title", 30),
+    ("email", "metadata", 5),
+    ("card", "url", 1),
+]
+
 FIGURES: dict[str, Callable[[], "Figure"]] = {
     "roc": lambda: figures.roc_figure(Y, P),
     "precision_recall": lambda: figures.precision_recall_figure(Y, P),
@@ -32,6 +40,9 @@ FIGURES: dict[str, Callable[[], "Figure"]] = {
         [f"2026-01-{d:02d}" for d in range(1, 32)], range(31), title="Days", horizontal=False
     ),
     "no_bars": lambda: figures.bar_figure([], [], title="Nothing yet"),
+    "stacked": lambda: figures.stacked_bar_figure(REMOVED, title="Removed", value_label="values"),
+    "stacked_alike": lambda: figures.stacked_bar_figure(REMOVED[:2], title="Removed"),
+    "stacked_none": lambda: figures.stacked_bar_figure([], title="Nothing yet"),
     "no_people": lambda: figures.segment_figure([], [], []),
 }
 
@@ -120,3 +131,22 @@ def test_labels_and_values_must_match() -> None:
 def test_no_window_system_is_touched() -> None:
     figures.bar_figure(["a"], [1], title="x")
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_stacked_bars_show_sums_and_where_they_come_from() -> None:
+    figure = figures.stacked_bar_figure(REMOVED, title="Removed")
+    whole, split = figure.axes
+    assert [t.get_text() for t in whole.get_yticklabels()] == ["id", "email", "card"]
+    assert [t.get_text() for t in whole.texts] == ["1,000", "35", "1"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["url", "title", "metadata"]
+    widths = np.array([bar.get_width() for bar in split.patches]).reshape(3, 3)  # type: ignore[attr-defined]
+    assert widths == pytest.approx(np.array([[0.9, 0, 1], [0.1, 30 / 35, 0], [0, 5 / 35, 0]]))
+    assert [t.get_text() for t in split.texts] == ["900", "", "1", "100", "30", "", "", "5", ""]
+
+
+def test_parts_without_a_colour_of_their_own_are_one() -> None:
+    rows = [("id", f"column {n}", 10.0 + n) for n in range(12)]
+    figure = figures.stacked_bar_figure(rows, title="Removed")
+    labels = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert labels == [*(f"column {n}" for n in range(11, 4, -1)), "other"]
+    assert sum(bar.get_width() for bar in figure.axes[1].patches) == pytest.approx(1)  # type: ignore[attr-defined]

@@ -1,0 +1,38 @@
+"""What an asset check says: how many rows offend, and the first of them.
+
+What belongs here: turning a SELECT of offending rows into a result. What does not: which rows offend
+(`checks.py`, `leak_checks.py`); the rows shown must hold nothing personal, and that is for the SELECT.
+"""
+
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+_SHOWN_ROWS = 10
+
+
+def verdict(
+    con: duckdb.DuckDBPyConnection,
+    select: str,
+    what: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """Passed when the SELECT gives no row; else how many, and the first ten."""
+    count, rows = _offending(con, select)
+    return dg.AssetCheckResult(
+        passed=count == 0,
+        severity=severity,
+        description=f"{count} {what}" if count else f"no {what}",
+        metadata={"offending rows": count, **({"rows": dg.MetadataValue.json(rows)} if rows else {})},
+    )
+
+
+def _offending(con: duckdb.DuckDBPyConnection, select: str) -> tuple[int, list[dict[str, Any]]]:
+    found = con.sql(select)
+    count = con.execute(f"SELECT count(*) FROM ({select})").fetchone()
+    rows = [
+        {name: str(value) for name, value in zip(found.columns, row, strict=True)}
+        for row in found.fetchmany(_SHOWN_ROWS)
+    ]
+    return (int(count[0]) if count else 0), rows
