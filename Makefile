@@ -12,11 +12,11 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment
+.PHONY: help run test ui bench notebook setup lock sample rotate-keys dictionary clean broken-environment
 
 help: ## show this list
 	@echo "make <target>:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 16
 	@echo "Variables: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
 
 run: $(READY) ## materialize every asset from data/inbox (empty: from the sample panel), then sum up
@@ -41,6 +41,9 @@ notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel
+
+rotate-keys: $(READY) ## change to a new secret: the vault's key and every pseudonym
+	@$(PY) -m browse_assets.rotate_keys
 
 dictionary: $(READY) ## write the data dictionary into the README again
 	@$(PY) -m browse_assets.dictionary

@@ -13,8 +13,8 @@ README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_commands_are_targets_of_the_makefile() -> None:
     makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)", README))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", README))
     assert {"run", "ui", "test", "bench"} <= named
     assert named <= targets
 

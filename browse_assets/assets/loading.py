@@ -4,8 +4,6 @@ What belongs here: the order of the steps and the vault's transaction. What does
 (`readers/`), judging and folding rows (`sql/`).
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,9 +116,9 @@ def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
     try:
         return FileOutcome(file, content_id(file), None, None)
     except OSError:
-        # Content unknown: the keyed path stands for it, so that the path itself is not given away.
-        path_id = hmac.new(keys.event.encode(), file.relative.encode(), hashlib.sha256).hexdigest()
-        return FileOutcome(file, path_id, None, "unreadable: the file cannot be opened; check its permissions")
+        return FileOutcome(
+            file, keys.path_id(file.relative), None, "unreadable: the file cannot be opened; check its permissions"
+        )
 
 
 def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
@@ -274,7 +272,8 @@ def _write_files(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome], or
         """
         SELECT outcomes.* EXCLUDE (failure), $origin AS origin, failure AS reason,
             CASE WHEN failure IS NULL THEN 'read' ELSE 'failed' END AS status,
-            load_files.* EXCLUDE (file_id), $rules AS rules, $load_id AS load_id
+            load_files.* EXCLUDE (file_id), NULL::BIGINT AS erased, NULL::BIGINT AS expired,
+            $rules AS rules, $load_id AS load_id
         FROM outcomes LEFT JOIN load_files USING (file_id) ORDER BY path
         """,
         {"origin": origin, "rules": rules_version(), "load_id": load_id},
