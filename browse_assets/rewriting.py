@@ -32,6 +32,7 @@ class StoredTable:
     schema: str
     name: str
     columns: tuple[str, ...]
+    types: tuple[str, ...]
 
     @property
     def source(self) -> str:
@@ -45,12 +46,13 @@ Choose = Callable[[StoredTable], str]
 def stored_tables(con: duckdb.DuckDBPyConnection, database: Database) -> list[StoredTable]:
     """The tables of an attached database, by name."""
     rows = con.execute(
-        "SELECT schema_name, table_name, list(column_name ORDER BY column_index) FROM duckdb_tables() "
+        "SELECT schema_name, table_name, list(column_name ORDER BY column_index), "
+        "list(data_type ORDER BY column_index) FROM duckdb_tables() "
         "JOIN duckdb_columns() USING (database_name, schema_name, table_name) "
         "WHERE database_name = ? GROUP BY ALL ORDER BY ALL",
         [database],
     ).fetchall()
-    return [StoredTable(database, schema, name, tuple(columns)) for schema, name, columns in rows]
+    return [StoredTable(database, schema, name, tuple(columns), tuple(types)) for schema, name, columns, types in rows]
 
 
 def rewrite_databases(
@@ -64,7 +66,8 @@ def rewrite_databases(
         con: both databases attached for writing, so that nobody else writes them; to be closed after this.
         settings: where they lie.
         new_keys: what the new vault is encrypted with.
-        choose: the SELECT that gives a table's new rows, with the table's columns.
+        choose: the SELECT that gives a table's new rows, with the table's columns; that of a table of the
+            warehouse may read the new vault as `new_vault.main.<table>`.
         moves: other files to be replaced at the same moment, after the databases.
     """
     targets = (settings.vault_path, settings.warehouse_path)
@@ -77,6 +80,7 @@ def rewrite_databases(
             for table in stored_tables(con, database):
                 _copy(con, table, choose(table))
             _copy_views(con, database)
+        for database in _DATABASES:
             con.execute(f"CHECKPOINT new_{database}")
             con.execute(f"DETACH new_{database}")
     commit(settings.data_dir, [*parts, *moves])

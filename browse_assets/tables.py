@@ -218,6 +218,7 @@ RAW_TOMBSTONES = Table(
     (
         Column("tombstone", "VARCHAR", "HMAC-SHA256(salt, user id), hexadecimal; never the id"),
         Column("salt", "VARCHAR", "256 random bits, hexadecimal; the same in each row, and nowhere else"),
+        Column("load_id", "BIGINT", "newest load when the person was erased: no later load takes its number"),
     ),
 )
 

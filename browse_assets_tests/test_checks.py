@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from browse_assets.checks import CHECKS, PERSONAL_PATTERN
 from browse_assets.resources import Access, Databases, load_reference
 from browse_assets.settings import Settings
-from browse_assets.tables import TABLES, Table, tables_of
+from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
 from browse_assets_tests.assets.test_loading import view, write_panel
 
 Connection = duckdb.DuckDBPyConnection
@@ -306,7 +306,9 @@ def test_every_check_has_a_passing_and_a_failing_case() -> None:
     contracts = {f"{table.name}_contract" for table in CONTRACT_TABLES}
     assert len(BY_NAME) == len(CHECKS)
     assert set(BY_NAME) == set(CASES) | contracts
-    assert contracts == {f"{t.name}_contract" for t in tables_of("warehouse")} - {"asset_state_contract"}
+    assert contracts == {f"{t.name}_contract" for t in tables_of("warehouse")} - {
+        f"{name}_contract" for name in BOOKKEEPING
+    }
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -20,6 +20,7 @@ from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_ke
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
+from browse_assets.tombstones import read_tombstones
 
 
 @dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_events])
@@ -27,7 +28,8 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
     """One row per row of a customer table: personal, encrypted, never shown.
 
     Reads `customers/{customers,transactions,service_interactions,churn_labels}.{csv,parquet}`; each is
-    optional. A table is replaced when its file changes, and kept when its file cannot be read.
+    optional. A table is replaced when its file changes, and kept when its file cannot be read. Rows of
+    erased people are left out.
     """
     settings = databases.settings
     failed: dict[str, str] = {}
@@ -77,12 +79,22 @@ def _replace_customer_table(con: duckdb.DuckDBPyConnection, name: str, path: Pat
             insert_rows(
                 con,
                 RAW_CUSTOMERS,
-                "SELECT *, $name AS source_table, $file_id AS file_id FROM staged_customers ORDER BY row_number",
-                {"name": name, "file_id": file_id},
+                "SELECT *, $name AS source_table, $file_id AS file_id FROM staged_customers "
+                "WHERE user_id IS NULL OR NOT list_contains($erased::VARCHAR[], user_id) ORDER BY row_number",
+                {"name": name, "file_id": file_id, "erased": _erased_among(con)},
             )
         con.execute("DROP TABLE staged_customers")
         return
     raise problem
+
+
+def _erased_among(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """People of the staged rows who were erased and stay so."""
+    tombstones = read_tombstones(con)
+    if tombstones is None:
+        return []
+    ids = con.execute("SELECT DISTINCT user_id FROM staged_customers WHERE user_id IS NOT NULL").fetchall()
+    return [user_id for (user_id,) in ids if tombstones.knows(user_id)]
 
 
 @dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_customers, scrubbed_events])

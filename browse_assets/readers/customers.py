@@ -4,6 +4,7 @@ What belongs here: file -> relation. What does not: which of the columns are kep
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -34,8 +35,8 @@ def customer_rows(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPy
         columns = []
     if not columns:
         raise UnreadableFile("unreadable", "not a CSV or Parquet table; export it again")
-    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(columns)}
-    user = next((plain[name] for name in _USER_NAMES if name in plain), None)
+    plain = _plain_names(columns)
+    user = user_column(columns)
     if user is None:
         raise UnreadableFile("no_user_column", "no column names the person; call it user_id")
     time = next((plain[name] for name in _TIME_NAMES if name in plain), None)
@@ -50,6 +51,16 @@ def customer_rows(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPy
         FROM customer_source
         """,
     )
+
+
+def user_column(columns: Sequence[str]) -> str | None:
+    """The column that names the person; None when none does."""
+    plain = _plain_names(columns)
+    return next((plain[name] for name in _USER_NAMES if name in plain), None)
+
+
+def _plain_names(columns: Sequence[str]) -> dict[str, str]:
+    return {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(columns)}
 
 
 def _quoted(name: str) -> str:
