@@ -121,7 +121,7 @@ def search_files(roots: Iterable[Path], what: Wanted) -> Search:
     for root in roots:
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
             relative = path.relative_to(root.parent if root.is_file() else root)
-            if holds(str(relative).encode("utf-8", "surrogateescape"), what):
+            if any(holds(name.encode("utf-8", "surrogateescape"), what) for name in names_of(relative)):
                 found.places.append(f"a name in {root.name}")
             if not path.is_file() or path.resolve() in seen:
                 continue
@@ -133,6 +133,11 @@ def search_files(roots: Iterable[Path], what: Wanted) -> Search:
                     found.places.append(f"{root.name}: a file {path.suffix or 'without ending'} ({how})")
                     break
     return found
+
+
+def names_of(path: Path) -> tuple[str, ...]:
+    """A path as it is and without one and two endings: in `ann@example.com.csv.gz` they hide where an id ends."""
+    return str(path), str(path.with_suffix("")), str(path.with_suffix("").with_suffix(""))
 
 
 def readings(path: Path) -> Iterator[tuple[str, bytes]]:

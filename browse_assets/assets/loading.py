@@ -57,7 +57,8 @@ def load_inbox(
     load_id = _next_load(con)
     if outcomes:
         with withheld_values("Folding rows into page views"):
-            _refuse_removed(con)
+            # Real people are not refused by how far the sample was purged: it leaves with its horizon.
+            _refuse_removed(con, has_horizon=origin == "sample" or not _has_sample(con))
             _judge_rows(con, keys)
     with transaction(con), withheld_values("Writing the vault"):
         if origin == "inbox" and files and _has_sample(con):
@@ -175,7 +176,7 @@ def _insert_staged(
     )
 
 
-def _refuse_removed(con: duckdb.DuckDBPyConnection) -> None:
+def _refuse_removed(con: duckdb.DuckDBPyConnection, *, has_horizon: bool) -> None:
     """Rows of erased people and from before the horizon of retention: counted with a reason, not kept."""
     removal = "event_id = NULL, raw_text = NULL"
     tombstones = read_tombstones(con)
@@ -194,6 +195,8 @@ def _refuse_removed(con: duckdb.DuckDBPyConnection) -> None:
                     f"UPDATE staged_rows SET reason = 'erased', {removal} WHERE file_order = ? AND row_number = ?",
                     [order, number],
                 )
+    if not has_horizon:
+        return
     con.execute(
         f"UPDATE staged_rows SET reason = 'expired', {removal} WHERE reason IS DISTINCT FROM 'erased' "
         "AND event_time < (SELECT max(horizon) FROM vault.main.raw_horizon) AND event_time >= TIMESTAMP '1990-01-01'"

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from browse_assets.byte_search import holds, readings
+from browse_assets.byte_search import holds, names_of, readings
 from browse_assets.erasure.wanted_people import WantedPeople
 from browse_assets.readers.columns import panel_columns
 from browse_assets.readers.customers import user_column
@@ -84,7 +84,7 @@ def edit_inbox(settings: Settings, people: WantedPeople) -> list[EditedFile]:
                 _delete(file.path)
                 edited.append(EditedFile(file.relative, None))
             continue
-        target = file.path.with_name(people.without_mentions(file.path.name).replace("{erased}", "erased"))
+        target = file.path.with_name(_name_without(file.path.name, people))
         outcome = _edit_rows(file.path, target, kind, people, _panel_user)
         if outcome == "emptied":
             edited.append(EditedFile(file.relative, None))
@@ -103,6 +103,14 @@ def edit_customers(settings: Settings, people: WantedPeople) -> int:
         if path.is_file() and kind is not None:
             changed += _edit_rows(path, path, kind, people, user_column_index, keep_empty=True) != "same"
     return changed
+
+
+def _name_without(name: str, people: WantedPeople) -> str:
+    """A file's name without the ids in it; the longest part that ends with an id is looked at first."""
+    for shown in names_of(Path(name)):
+        if (cleared := people.without_mentions(shown)) != shown:
+            return cleared.replace("{erased}", "erased") + name.removeprefix(shown)
+    return name
 
 
 def _kind(path: Path, settings: Settings) -> str | None:
@@ -256,7 +264,7 @@ def _csv_records(
     lines: Iterator[bytes], people: WantedPeople, user_columns: Callable[[Sequence[str]], list[str]]
 ) -> Iterator[tuple[bytes, bytes | None]]:
     records = _joined(lines)
-    head = next(records, b"")
+    head, _ = next(records, (b"", True))
     yield head, head
     names, delimiter = _header(head, user_columns)
     places = [names.index(name) for name in user_columns(names)]
@@ -264,25 +272,26 @@ def _csv_records(
     def edited(record: bytes) -> bytes | None:
         return _edited_csv(record, people, delimiter, len(names), places)
 
-    for record in records:
+    for record, is_closed in records:
         if not people.may_be_in(record):
             yield record, record
-        elif len(_fields(record, delimiter)) == len(names) or record.count(b"\n") <= 1:
+        elif (is_closed and len(_fields(record, delimiter)) == len(names)) or record.count(b"\n") <= 1:
             yield record, edited(record)
         else:  # a quote that never closes: each line for itself, as the reader takes it
             yield from ((line, edited(line)) for line in record.splitlines(keepends=True))
 
 
-def _joined(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Records: lines put together for as long as a quote is open, within reason."""
+def _joined(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Records: lines put together for as long as a quote is open, within reason; and whether it was closed."""
     pending = b""
     for line in lines:
         pending = pending + line if pending else line
-        if pending.count(b'"') % 2 == 0 or len(pending) > LINE_LIMIT:
-            yield pending
+        is_closed = pending.count(b'"') % 2 == 0
+        if is_closed or len(pending) > LINE_LIMIT:
+            yield pending, is_closed
             pending = b""
     if pending:
-        yield pending
+        yield pending, False
 
 
 def _header(head: bytes, user_columns: Callable[[Sequence[str]], list[str]]) -> tuple[list[str], str]:
