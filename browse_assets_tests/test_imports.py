@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tombstones",
     },
     "retention": {"assets", "resources", "rewriting", "settings"},
+    "remove": {"dagster_home", "removal", "resources", "settings", "sole_process"},
     "removal": {"dagster_records", "erasure", "resources", "retention", "settings"},
     "rotate_keys": {
         "byte_search",

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from browse_assets import remove
 from browse_assets.byte_search import search_files, wanted
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.definitions import ASSETS, CHECKS
@@ -127,7 +128,7 @@ def test_one_of_two_people_is_gone_and_stays_so(
     history = (panel.inbox / ANN / "History").read_bytes()
     customers = (panel.customers / "customers.csv").read_bytes()
     assert not failed_checks(run_enough())
-    run_enough("user_days", instance=instance)
+    run_enough("customer_features", instance=instance)
     key = load_keys(panel).user_key(ANN)
     bobs = "SELECT * EXCLUDE (load_id) FROM scrubbed_events WHERE user_key <> ? ORDER BY event_id".replace(
         "?", f"'{key}'"
@@ -287,3 +288,19 @@ def test_what_is_left_fails_the_job(small: Settings, home: dg.DagsterInstance, m
     stored = b"".join(path.read_bytes() for path in small.dagster_home.rglob("*") if path.is_file())
     assert b'vault.\\"main\\".\\"raw_events' in stored or b"raw_events" in stored
     assert ANN.encode() not in stored
+
+
+def test_the_command_erases_the_list(
+    small: Settings, materialize: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remove.main(["erase"]) == 0
+    assert "Nothing to erase" in capsys.readouterr().out
+    materialize("raw_events")
+    queue(small, ANN)
+    assert remove.main(["erase"]) == 0
+    said = capsys.readouterr()
+    assert "places where something was found   0" in said.out
+    assert ANN not in said.out + said.err
+    assert rows("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
+    assert remove.main(["purge"]) == 0
+    assert "BROWSE_RETENTION_DAYS" in capsys.readouterr().out
