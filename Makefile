@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release export
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release export rotate-keys erase purge
 
 help: ## show this list
 	@echo "make <target>:"
@@ -53,6 +53,15 @@ export: $(READY) ## write what is stored about the people named in data/export t
 
 sample: $(READY) ## write the synthetic sample panel again (data/sample)
 	@$(PY) -m browse_assets.sample_panel
+
+rotate-keys: $(READY) ## change to a new secret: the vault's key and every pseudonym
+	@$(PY) -m browse_assets.rotate_keys
+
+erase: $(READY) ## erase who is listed in data/erase (one id per line), and search every byte for them
+	@$(PY) -m browse_assets.remove erase
+
+purge: $(READY) ## remove raw and scrubbed events older than BROWSE_RETENTION_DAYS
+	@$(PY) -m browse_assets.remove purge
 
 dictionary: $(READY) ## write the data dictionary into the README again
 	@$(PY) -m browse_assets.dictionary

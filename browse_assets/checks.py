@@ -8,7 +8,7 @@ import dagster as dg
 
 from browse_assets.leak_checks import LEAK_CHECKS
 from browse_assets.resources import WRITER_POOL, Databases, load_reference
-from browse_assets.tables import TABLES, Table, tables_of
+from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
 from browse_assets.verdict import verdict as _verdict
 
 COUNTS_THAT_DO_NOT_ADD_UP = """
@@ -19,13 +19,15 @@ COUNTS_THAT_DO_NOT_ADD_UP = """
 
 # The vault is counted anew, so that a wrong sum and a lost row are both seen.
 COUNTS_THAT_DIFFER_FROM_THE_VAULT = """
-    SELECT left(files.file_id, 12) AS file, files.accepted, coalesce(events.n, 0) AS page_views_in_vault,
+    SELECT left(files.file_id, 12) AS file, files.accepted, files.erased, files.expired,
+        coalesce(events.n, 0) AS page_views_in_vault,
         files.rejected, coalesce(rejections.n, 0) AS rejections_in_vault
     FROM input_files AS files
     LEFT JOIN (SELECT file_id, count(*) AS n FROM vault.main.raw_events GROUP BY ALL) AS events USING (file_id)
     LEFT JOIN (SELECT file_id, count(*) AS n FROM vault.main.raw_rejected GROUP BY ALL) AS rejections USING (file_id)
     WHERE files.status = 'read'
-      AND (files.accepted <> coalesce(events.n, 0) OR files.rejected <> coalesce(rejections.n, 0))
+      AND (files.accepted <> coalesce(events.n, 0) + coalesce(files.erased, 0) + coalesce(files.expired, 0)
+           OR files.rejected <> coalesce(rejections.n, 0))
 """
 
 
@@ -108,7 +110,8 @@ def rollup_differences(table: str) -> str:
         SELECT day, sum(events) AS events, sum(rollup) AS rollup FROM (
             SELECT event_time::DATE AS day, 1 AS events, 0 AS rollup FROM scrubbed_events
             WHERE coalesce(transition, 'link') NOT IN ('redirect', 'subframe')
-            UNION ALL SELECT day, 0, page_views FROM {table})
+            UNION ALL SELECT day, 0, page_views FROM {table}
+            WHERE day >= (SELECT coalesce(max(horizon), TIMESTAMP '-infinity') FROM purges))
         GROUP BY day HAVING sum(events) <> sum(rollup)
     """
 
@@ -161,7 +164,7 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
     return check
 
 
-CONTRACT_CHECKS = [_contract_check(table) for table in tables_of("warehouse") if table.name != "asset_state"]
+CONTRACT_CHECKS = [_contract_check(table) for table in tables_of("warehouse") if table.name not in BOOKKEEPING]
 
 PROBABILITIES_OUT_OF_RANGE = """
     SELECT 'interest_profile' AS source, probability FROM interest_profile WHERE NOT probability BETWEEN 0 AND 1

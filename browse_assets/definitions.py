@@ -30,6 +30,7 @@ from browse_assets.assets.releases import released_audiences
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.export_user import export_user
+from browse_assets.removal import erase_queue_sensor, erase_user, purge_old_events, purge_old_events_daily
 from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
@@ -94,7 +95,9 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
 defs = dg.Definitions(
     assets=dg.with_source_code_references(dg.map_asset_specs(with_policy, ASSETS)),
     asset_checks=CHECKS,
-    jobs=[ml_analysis_pipeline, export_user],
+    jobs=[ml_analysis_pipeline, export_user, erase_user, purge_old_events],
+    sensors=[erase_queue_sensor],
+    schedules=[purge_old_events_daily],
     resources={"databases": Databases(), "tracker": ExperimentTracker()},
     executor=dg.in_process_executor,
 )

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from duckdb_extensions import import_extension
 
+from browse_assets.file_swap import JOURNAL, finish, remove_parts
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings, load_settings
 from browse_assets.tables import Table, tables_of
 
@@ -108,6 +109,10 @@ class Keys:
         digest = hmac.new(self._pseudonym, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
         return UUID(bytes=digest[:16])
 
+    def path_id(self, relative: str) -> str:
+        """What stands for the content of a file that cannot be opened: its path is not given away."""
+        return hmac.new(self.event.encode(), relative.encode(), hashlib.sha256).hexdigest()
+
 
 def load_keys(settings: Settings) -> Keys:
     """Read the secret from BROWSE_SECRET_KEY or the key file; make the file when there is no vault yet.
@@ -115,6 +120,7 @@ def load_keys(settings: Settings) -> Keys:
     Raises:
         VaultKeyError: the secret is malformed, its file is open to others, or it is gone.
     """
+    finish(settings.data_dir)
     if settings.secret_key_hex is not None:
         return Keys(_parse_secret(settings.secret_key_hex, "BROWSE_SECRET_KEY"))
     path = settings.key_file
@@ -134,6 +140,15 @@ def load_keys(settings: Settings) -> Keys:
     if path.stat().st_mode & 0o077:
         raise VaultKeyError(f"{path} can be read by others: chmod 600 it. Nothing was touched.")
     return Keys(_parse_secret(path.read_text().strip(), str(path)))
+
+
+def keys_from(secret_hex: str, where: str) -> Keys:
+    """Keys of a secret that is not in force yet; `where` names its place in an error.
+
+    Raises:
+        VaultKeyError: it is malformed.
+    """
+    return Keys(_parse_secret(secret_hex, where))
 
 
 def _parse_secret(text: str, where: str) -> bytes:
@@ -163,6 +178,7 @@ def open_databases(
         VaultKeyError: the vault was written with another key.
         DatabaseBusyError: another process holds a database.
     """
+    finish(settings.data_dir)
     settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     con = duckdb.connect(":memory:")
     try:
@@ -187,8 +203,7 @@ def open_databases(
         if warehouse is not None:
             _attach(con, settings.warehouse_path, "warehouse", warehouse)
             if warehouse == "write":
-                for table in tables_of("warehouse"):
-                    con.execute(table.ddl("warehouse.main"))
+                _make_tables(con, "warehouse")
             con.execute("USE warehouse")
         yield con
     finally:
@@ -196,12 +211,37 @@ def open_databases(
 
 
 def _attach_vault(con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys) -> None:
-    options = f"ENCRYPTION_KEY '{keys.vault}', ENCRYPTION_CIPHER 'GCM'"
-    _attach(con, settings.vault_path, "vault", access, options)
+    _attach(con, settings.vault_path, "vault", access, _encryption(keys))
     if access == "write":
         settings.vault_path.chmod(0o600)
-        for table in tables_of("vault"):
-            con.execute(table.ddl("vault.main"))
+        _make_tables(con, "vault")
+
+
+def _encryption(keys: Keys) -> str:
+    return f"ENCRYPTION_KEY '{keys.vault}', ENCRYPTION_CIPHER 'GCM'"
+
+
+def attach_part(con: duckdb.DuckDBPyConnection, path: Path, alias: str, keys: Keys | None) -> None:
+    """Attach a database file that is being made anew, encrypted where keys are given (mode 0600)."""
+    _attach(con, path, alias, "write", _encryption(keys) if keys else "")
+    if keys:
+        path.chmod(0o600)
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, database: Literal["vault", "warehouse"]) -> None:
+    """Tables that are not there yet, and columns that a version of the project since has added."""
+    present: dict[str, set[str]] = {}
+    for table_name, column_name in con.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ?", [database]
+    ).fetchall():
+        present.setdefault(table_name, set()).add(column_name)
+    for table in tables_of(database):
+        if table.name not in present:
+            con.execute(table.ddl(f"{database}.main"))
+            continue
+        for column in table.columns:
+            if column.name not in present[table.name]:
+                con.execute(f'ALTER TABLE {database}.main.{table.name} ADD COLUMN "{column.name}" {column.type}')
 
 
 def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Access, options: str = "") -> None:
@@ -274,7 +314,8 @@ def load_reference(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None
 
 
 def empty_scratch(settings: Settings) -> None:
-    """Remove what a killed run may have left of its temporary copies."""
+    """Remove what a killed run may have left of its temporary copies; the vault is open for writing."""
+    remove_parts((settings.vault_path, settings.warehouse_path, settings.key_file, settings.data_dir / JOURNAL))
     shutil.rmtree(settings.scratch, ignore_errors=True)
     settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
 

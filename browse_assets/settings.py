@@ -32,6 +32,8 @@ class Settings:
     tracking_uri: str
     artifact_dir: Path
     secret_key_hex: str | None = None
+    new_secret_key_hex: str | None = None
+    retention_days: int | None = None
     as_of: datetime | None = None
     memory_limit: str | None = None
     threads: int | None = None
@@ -53,6 +55,11 @@ class Settings:
     def customers(self) -> Path:
         """Folder of customer tables."""
         return self.data_dir / "customers"
+
+    @property
+    def erase_queue(self) -> Path:
+        """Folder of files that list who is to be erased, one id per line."""
+        return self.data_dir / "erase"
 
     @property
     def vault_path(self) -> Path:
@@ -90,6 +97,14 @@ class Settings:
         return self.data_dir / "scratch"
 
     @property
+    def mlflow_paths(self) -> tuple[Path, ...]:
+        """MLflow's database and artifacts on this machine; not what a server elsewhere keeps."""
+        paths = [self.artifact_dir]
+        if self.tracking_uri.startswith("sqlite:///"):
+            paths.append(Path(self.tracking_uri.removeprefix("sqlite:///")))
+        return tuple(path for path in paths if path.exists())
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of this installation."""
         return self.data_dir / "dagster_home"
@@ -118,6 +133,8 @@ def load_settings() -> Settings:
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store / 'mlflow.db'}",
         artifact_dir=store / "artifacts",
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
+        new_secret_key_hex=env.get("BROWSE_NEW_SECRET_KEY") or None,
+        retention_days=_parse_number(env, "BROWSE_RETENTION_DAYS", 1, 36500),
         as_of=_parse_as_of(env.get("BROWSE_AS_OF")),
         memory_limit=env.get("BROWSE_MEMORY_LIMIT") or None,
         threads=_parse_number(env, "BROWSE_THREADS", 1, 4096),

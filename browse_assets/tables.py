@@ -19,6 +19,8 @@ REJECT_REASONS: dict[str, str] = {
     "bad_url": "the URL is not scheme://host",
     "not_web": "file:, chrome:, extension, localhost and private addresses are not web pages",
     "malformed": "the row cannot be parsed in its file's format",
+    "erased": "the person asked to be erased; the row itself is not kept",
+    "expired": "older than what retention has purged; the row itself is not kept",
 }
 
 FINANCE_PRODUCTS: tuple[str, ...] = (
@@ -165,6 +167,8 @@ RAW_FILES = Table(
         Column("folded", "BIGINT", "rows that added a meta tag to a page view"),
         Column("duplicates", "BIGINT", "rows that said nothing new"),
         Column("rejected", "BIGINT", "rows with a reason in rejected_events"),
+        Column("erased", "BIGINT", "page views of the file erased since with their person; NULL for none"),
+        Column("expired", "BIGINT", "page views of the file purged since by retention; NULL for none"),
         Column("first_event", "TIMESTAMP", "oldest accepted row"),
         Column("last_event", "TIMESTAMP", "newest accepted row"),
         Column("size_bytes", "BIGINT", "size of the file, a database's write-ahead log included"),
@@ -223,6 +227,37 @@ RAW_CUSTOMERS = Table(
         Column("event_time", "TIMESTAMP", "time in UTC, where the table has one"),
         Column("attributes", "JSON", "all other columns by name, as text"),
     ),
+    purposes=_ACCOUNTABILITY,
+)
+
+RAW_TOMBSTONES = Table(
+    "raw_tombstones",
+    "vault",
+    "One row per erased person: enough to know them again when a file brings them back, and no more.",
+    ("tombstone",),
+    (
+        Column("tombstone", "VARCHAR", "HMAC-SHA256(salt, user id), hexadecimal; never the id"),
+        Column("salt", "VARCHAR", "256 random bits, hexadecimal; the same in each row, and nowhere else"),
+        Column("load_id", "BIGINT", "newest load when the person was erased: no later load takes its number"),
+    ),
+    purposes=_ACCOUNTABILITY,
+)
+
+RAW_PEOPLE = Table(
+    "raw_people",
+    "vault",
+    "One row per person of whom page views were purged: a new key needs the id while rollups remain.",
+    ("user_id",),
+    (Column("user_id", "VARCHAR", "the person's id, as in the events"),),
+    purposes=_ACCOUNTABILITY,
+)
+
+RAW_HORIZON = Table(
+    "raw_horizon",
+    "vault",
+    "One row per purge: where the events begin since.",
+    ("horizon",),
+    (Column("horizon", "TIMESTAMP", "midnight UTC; events before it are gone and are not taken in again"),),
     purposes=_ACCOUNTABILITY,
 )
 
@@ -673,6 +708,25 @@ ASSET_STATE = Table(
     purposes=_ACCOUNTABILITY,
 )
 
+PURGES = Table(
+    "purges",
+    "warehouse",
+    "One row per purge of old events; the rollups of the days before its horizon stay as they were.",
+    ("horizon",),
+    (
+        Column("horizon", "TIMESTAMP", "midnight UTC; events before it are gone"),
+        Column("retention_days", "BIGINT", "BROWSE_RETENTION_DAYS of the purge"),
+        _AS_OF,
+        Column("page_views", "BIGINT", "page views removed from raw_events"),
+        Column("scrubbed_page_views", "BIGINT", "page views removed from scrubbed_events"),
+        Column("rejected_rows", "BIGINT", "rejected rows whose text was removed; their reason stays"),
+    ),
+    purposes=_ACCOUNTABILITY,
+)
+
+# Tables that no asset makes: what materializations and jobs note for each other.
+BOOKKEEPING = ("asset_state", "purges")
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -681,6 +735,9 @@ TABLES: dict[str, Table] = {
         RAW_EVENTS,
         RAW_REJECTED,
         RAW_CUSTOMERS,
+        RAW_TOMBSTONES,
+        RAW_PEOPLE,
+        RAW_HORIZON,
         INPUT_FILES,
         REJECTED_EVENTS,
         SCRUBBED_EVENTS,
@@ -699,6 +756,7 @@ TABLES: dict[str, Table] = {
         RELEASED_AUDIENCES,
         REIDENTIFICATION,
         ASSET_STATE,
+        PURGES,
     )
 }
 

@@ -15,7 +15,7 @@ from browse_assets.checks import CHECKS
 from browse_assets.leak_checks import searched_tables, text_columns
 from browse_assets.resources import Access, Databases, load_reference
 from browse_assets.settings import Settings
-from browse_assets.tables import TABLES, Table, tables_of
+from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
 from browse_assets_tests.assets.test_loading import view, write_panel
 
 Connection = duckdb.DuckDBPyConnection
@@ -399,7 +399,9 @@ def test_every_check_has_a_passing_and_a_failing_case() -> None:
     assert len(BY_NAME) == len(CHECKS)
     leaks = {f"{table.name}_no_personal_data" for table in LEAK_TABLES}
     assert set(BY_NAME) == set(CASES) | contracts | leaks
-    assert contracts == {f"{t.name}_contract" for t in tables_of("warehouse")} - {"asset_state_contract"}
+    assert contracts == {f"{t.name}_contract" for t in tables_of("warehouse")} - {
+        f"{name}_contract" for name in BOOKKEEPING
+    }
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -513,7 +515,7 @@ def filled(kind: str, text: str) -> Any:
 
 def test_tables_without_a_check_hold_no_text() -> None:
     silent = {table.name for table in tables_of("warehouse")} - {table.name for table in searched_tables()}
-    assert silent == {"user_days"}
+    assert silent == {"user_days", "purges"}
 
 
 # Ids that can be nothing else are found in everybody's texts, others in their owner's alone.

@@ -21,6 +21,7 @@ from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_ke
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
+from browse_assets.tombstones import read_tombstones
 
 _ATTRIBUTE_TABLES = tuple(name for name in CUSTOMER_TABLES if name != CONSENT)
 
@@ -32,6 +33,7 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
     Reads `customers/{customers,transactions,service_interactions,churn_labels,consent}.{csv,parquet}`; each
     is optional. A table is replaced when its file changes, and kept when its file cannot be read; but a
     consent table that cannot be read fails the asset, and with it all that would leave the vault.
+    Rows of erased people are left out.
     """
     settings = databases.settings
     failed: dict[str, str] = {}
@@ -109,12 +111,22 @@ def _replace_customer_table(con: duckdb.DuckDBPyConnection, name: str, path: Pat
             insert_rows(
                 con,
                 RAW_CUSTOMERS,
-                "SELECT *, $name AS source_table, $file_id AS file_id FROM staged_customers ORDER BY row_number",
-                {"name": name, "file_id": file_id},
+                "SELECT *, $name AS source_table, $file_id AS file_id FROM staged_customers "
+                "WHERE user_id IS NULL OR NOT list_contains($erased::VARCHAR[], user_id) ORDER BY row_number",
+                {"name": name, "file_id": file_id, "erased": _erased_among(con)},
             )
         con.execute("DROP TABLE staged_customers")
         return
     raise problem
+
+
+def _erased_among(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """People of the staged rows who were erased and stay so."""
+    tombstones = read_tombstones(con)
+    if tombstones is None:
+        return []
+    ids = con.execute("SELECT DISTINCT user_id FROM staged_customers WHERE user_id IS NOT NULL").fetchall()
+    return [user_id for (user_id,) in ids if tombstones.knows(user_id)]
 
 
 @dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_customers, scrubbed_events])

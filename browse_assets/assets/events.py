@@ -208,6 +208,8 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
             con.execute("DELETE FROM scrubbed_events")
         else:
             con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
+        # The sample panel takes its purges with it.
+        con.execute("DELETE FROM purges WHERE horizon NOT IN (SELECT horizon FROM vault.main.raw_horizon)")
         insert_rows(con, SCRUBBED_EVENTS, "SELECT * FROM sessioned ORDER BY event_time, event_id")
         write_state(con, "scrubbed_events", target)
 
@@ -295,7 +297,10 @@ def _roll_up(con: duckdb.DuckDBPyConnection, table: Table) -> None:
                 f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
             )
         else:
-            con.execute(f"DELETE FROM {table.name}")
+            # The events of days before the horizon of retention are gone: their rollups stay as they are.
+            con.execute(
+                f"DELETE FROM {table.name} WHERE day >= (SELECT coalesce(max(horizon), '-infinity') FROM purges)"
+            )
         insert_rows(con, table, read_sql(table.name))
         write_state(con, table.name, source)
 

@@ -4,8 +4,6 @@ What belongs here: the order of the steps and the vault's transaction. What does
 (`readers/`), judging and folding rows (`sql/`).
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +18,7 @@ from browse_assets.resources import Keys, insert_rows, line_of, transaction, wit
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
+from browse_assets.tombstones import read_tombstones
 
 _VAULT_TABLES = ("raw_events", "raw_rejected", "raw_customers", "raw_files")
 
@@ -58,9 +57,11 @@ def load_inbox(
     load_id = _next_load(con)
     if outcomes:
         with withheld_values("Folding rows into page views"):
+            # Real people are not refused by how far the sample was purged: it leaves with its horizon.
+            _refuse_removed(con, has_horizon=origin == "sample" or not _has_sample(con))
             _judge_rows(con, keys)
     with transaction(con), withheld_values("Writing the vault"):
-        if origin == "inbox" and files:
+        if origin == "inbox" and files and _has_sample(con):
             _forget_sample(con)
         if outcomes:
             _forget_superseded(con, outcomes)
@@ -118,9 +119,9 @@ def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
     try:
         return FileOutcome(file, content_id(file), None, None)
     except OSError:
-        # Content unknown: the keyed path stands for it, so that the path itself is not given away.
-        path_id = hmac.new(keys.event.encode(), file.relative.encode(), hashlib.sha256).hexdigest()
-        return FileOutcome(file, path_id, None, "unreadable: the file cannot be opened; check its permissions")
+        return FileOutcome(
+            file, keys.path_id(file.relative), None, "unreadable: the file cannot be opened; check its permissions"
+        )
 
 
 def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
@@ -175,6 +176,33 @@ def _insert_staged(
     )
 
 
+def _refuse_removed(con: duckdb.DuckDBPyConnection, *, has_horizon: bool) -> None:
+    """Rows of erased people and from before the horizon of retention: counted with a reason, not kept."""
+    removal = "event_id = NULL, raw_text = NULL"
+    tombstones = read_tombstones(con)
+    if tombstones is not None:
+        ids = con.execute("SELECT DISTINCT user_id FROM staged_rows WHERE user_id IS NOT NULL").fetchall()
+        erased = [user_id for (user_id,) in ids if tombstones.knows(user_id)]
+        con.execute(
+            f"UPDATE staged_rows SET reason = 'erased', {removal} WHERE list_contains($erased::VARCHAR[], user_id)",
+            {"erased": erased},
+        )
+        for order, number, text in con.execute(
+            "SELECT file_order, row_number, to_json(staged_rows)::VARCHAR FROM staged_rows WHERE user_id IS NULL"
+        ).fetchall():
+            if tombstones.are_in(text):
+                con.execute(
+                    f"UPDATE staged_rows SET reason = 'erased', {removal} WHERE file_order = ? AND row_number = ?",
+                    [order, number],
+                )
+    if not has_horizon:
+        return
+    con.execute(
+        f"UPDATE staged_rows SET reason = 'expired', {removal} WHERE reason IS DISTINCT FROM 'erased' "
+        "AND event_time < (SELECT max(horizon) FROM vault.main.raw_horizon) AND event_time >= TIMESTAMP '1990-01-01'"
+    )
+
+
 def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
     from browse_assets.analysis.hosts import describe_hosts  # tldextract 0.2 s: only where there is something new
 
@@ -209,9 +237,19 @@ def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
 
 
 def _next_load(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT coalesce(max(load_id), 0) + 1 FROM vault.raw_files").fetchone()
+    # An erasure may take the newest load's only file: its number is not given again, or the assets that
+    # note the newest load they hold would pass over what comes next.
+    row = con.execute(
+        "SELECT coalesce(max(load_id), 0) + 1 FROM (SELECT load_id FROM vault.main.raw_files "
+        "UNION ALL SELECT load_id FROM vault.main.raw_tombstones)"
+    ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _has_sample(con: duckdb.DuckDBPyConnection) -> bool:
+    row = con.execute("SELECT count(*) FROM vault.main.raw_files WHERE origin = 'sample'").fetchone()
+    return row is not None and row[0] > 0
 
 
 def _forget_sample(con: duckdb.DuckDBPyConnection) -> None:
@@ -219,6 +257,8 @@ def _forget_sample(con: duckdb.DuckDBPyConnection) -> None:
     sample = "(SELECT file_id FROM vault.raw_files WHERE origin = 'sample')"
     for table in _VAULT_TABLES:
         con.execute(f"DELETE FROM vault.{table} WHERE file_id IN {sample}")
+    for table in ("raw_people", "raw_horizon"):  # they can only be the sample's, as the two never mix
+        con.execute(f"DELETE FROM vault.main.{table}")
 
 
 def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome]) -> None:
@@ -252,7 +292,8 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         con,
         RAW_REJECTED,
         f"""
-        SELECT *, coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) AS row, $load_id AS load_id
+        SELECT *, CASE WHEN reason NOT IN ('erased', 'expired')
+                THEN coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) END AS row, $load_id AS load_id
         FROM staged_rows WHERE reason IS NOT NULL ORDER BY file_order, row_number
         """,
         {"load_id": load_id},
@@ -274,7 +315,8 @@ def _write_files(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome], or
         """
         SELECT outcomes.* EXCLUDE (failure), $origin AS origin, failure AS reason,
             CASE WHEN failure IS NULL THEN 'read' ELSE 'failed' END AS status,
-            load_files.* EXCLUDE (file_id), $rules AS rules, $load_id AS load_id
+            load_files.* EXCLUDE (file_id), NULL::BIGINT AS erased, NULL::BIGINT AS expired,
+            $rules AS rules, $load_id AS load_id
         FROM outcomes LEFT JOIN load_files USING (file_id) ORDER BY path
         """,
         {"origin": origin, "rules": rules_version(), "load_id": load_id},

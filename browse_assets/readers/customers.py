@@ -5,6 +5,7 @@ admits (`sql/`).
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -115,8 +116,8 @@ def _open_table(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[duckdb.Duck
         columns = []
     if not columns:
         raise UnreadableFile("unreadable", "not a CSV or Parquet table; export it again")
-    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(columns)}
-    user = next((plain[name] for name in _USER_NAMES if name in plain), None)
+    plain = _plain_names(columns)
+    user = user_column(columns)
     if user is None:
         raise UnreadableFile("no_user_column", "no column names the person; call it user_id")
     return source, plain, user
@@ -129,6 +130,16 @@ def _strict_time(column: str) -> str:
         f"CASE WHEN regexp_full_match({column}, '{_STRICT_TIME}') "
         f"THEN try_cast({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
     )
+
+
+def user_column(columns: Sequence[str]) -> str | None:
+    """The column that names the person; None when none does."""
+    plain = _plain_names(columns)
+    return next((plain[name] for name in _USER_NAMES if name in plain), None)
+
+
+def _plain_names(columns: Sequence[str]) -> dict[str, str]:
+    return {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(columns)}
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,78 @@
+"""What Dagster has stored of runs and materializations, with values taken out of it for good.
+
+What belongs here: rewriting the SQLite files below DAGSTER_HOME. What does not: which values
+(`rotate_keys.py`, `erasure/`), Dagster's configuration (`dagster_home.py`).
+
+Dagster has no call that takes a value out of a stored run or event. Its files are plain SQLite (the
+storage that `dagster_home.py` configures), so they are changed there: each value in place, then the whole
+file is written anew, since SQLite leaves the bytes of old values in free pages.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+# Metadata that shows rows of people: first rows of a table, rows that break a check, points of people.
+ROWS_OF_PEOPLE = ("preview", "rows", "segment map")
+REMOVED = "removed: rows of people are not kept after an erasure or a new key"
+_BUSY_SECONDS = 30.0  # the web server and the daemon hold a file only for a moment
+
+
+def rewrite_records(home: Path, change: Callable[[str], str]) -> int:
+    """Give every stored text to `change`, store what it returns, and leave no old page behind.
+
+    Returns:
+        How many values were changed.
+    """
+    return sum(_rewrite_file(path, change) for path in sorted(home.rglob("*.db")))
+
+
+def _rewrite_file(path: Path, change: Callable[[str], str]) -> int:
+    changed = 0
+    with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as con:
+        con.execute("PRAGMA secure_delete = ON")
+        con.execute("BEGIN IMMEDIATE")
+        for table, column in _text_columns(con):
+            rows = con.execute(f'SELECT rowid, "{column}" FROM "{table}" WHERE typeof("{column}") = \'text\'')
+            news = [(new, rowid) for rowid, old in rows.fetchall() if (new := change(old)) != old]
+            con.executemany(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', news)
+            changed += len(news)
+        con.execute("COMMIT")
+        if changed:
+            con.execute("VACUUM")
+            con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return changed
+
+
+def _text_columns(con: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    tables = con.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall()
+    for (table,) in tables:
+        for row in con.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():
+            yield table, row[0]
+
+
+def without_rows_of_people(text: str) -> str:
+    """A stored event without the metadata that shows rows of people; any other text as it is."""
+    if not any(f'"label": "{label}"' in text for label in ROWS_OF_PEOPLE):
+        return text
+    event = json.loads(text)
+    _empty_entries(event)
+    return json.dumps(event)
+
+
+def _empty_entries(node: Any) -> None:
+    if isinstance(node, list):
+        for member in node:
+            _empty_entries(member)
+    elif isinstance(node, dict):
+        entry = node.get("entry_data")
+        if node.get("label") in ROWS_OF_PEOPLE and isinstance(entry, dict):
+            if "md_str" in entry:
+                entry["md_str"] = REMOVED
+            elif "data" in entry:
+                entry["data"] = [REMOVED]
+        for member in node.values():
+            _empty_entries(member)

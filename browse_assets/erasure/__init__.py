@@ -1,0 +1,1 @@
+"""Erasing people: from the input files (`input_files.py`), and from everything else (`people.py`)."""

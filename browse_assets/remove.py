@@ -1,0 +1,79 @@
+"""`make erase` and `make purge`: the jobs of `removal.py` without the UI.
+
+What belongs here: what the terminal shows. What does not: what is removed (`erasure/`, `retention.py`).
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import dagster as dg
+
+from browse_assets.dagster_home import prepare_dagster_home
+from browse_assets.removal import erase_user, purge_old_events, queue_files
+from browse_assets.resources import Databases, ExperimentTracker, VaultKeyError, load_keys
+from browse_assets.settings import Settings, SettingsError, load_settings
+from browse_assets.sole_process import AlreadyRunningError, sole_process
+
+JOBS = {"erase": erase_user, "purge": purge_old_events}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the jobs; 0 when it did what it should."""
+    parser = argparse.ArgumentParser(
+        prog="make erase, make purge",
+        description="erase: erases who is listed in data/erase/ (files with one id per line; never on a command "
+        "line, which others can read) and searches every byte for them. purge: removes raw and scrubbed events "
+        "older than BROWSE_RETENTION_DAYS.",
+    )
+    parser.add_argument("what", choices=sorted(JOBS))
+    what = parser.parse_args(arguments).what
+    try:
+        settings = load_settings()
+        load_keys(settings)
+        reason = _nothing_to_do(what, settings)
+        if reason:
+            print(reason)
+            return 0
+        os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+        with sole_process(settings.data_dir, "run"):
+            return _run(what)
+    except (AlreadyRunningError, SettingsError, VaultKeyError) as error:
+        print(f"Not started: {error}", file=sys.stderr)
+        return 2
+
+
+def _nothing_to_do(what: str, settings: Settings) -> str | None:
+    if what == "erase" and not queue_files(settings):
+        return f"Nothing to erase: put a file with one id per line into {settings.erase_queue}."
+    if what == "purge" and settings.retention_days is None:
+        return "Nothing is removed: set BROWSE_RETENTION_DAYS to the days that events are kept for."
+    return None
+
+
+def _run(what: str) -> int:
+    with dg.DagsterInstance.get() as instance:
+        result = JOBS[what].execute_in_process(
+            instance=instance,
+            resources={"databases": Databases(), "tracker": ExperimentTracker()},
+            raise_on_error=False,
+        )
+    for event in result.all_node_events:
+        if event.is_successful_output:
+            for name, value in event.step_output_data.metadata.items():
+                print(f"{name:<34} {value.value}")
+        elif event.is_step_failure:
+            failure = event.step_failure_data
+            error = failure.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            shown = failure.user_failure_data.description if failure.user_failure_data else error and error.message
+            print(f"FAILED: {str(shown).strip()}", file=sys.stderr)
+    if result.success and what == "erase":
+        print("make run makes anew what compares people, and trains the models again.")
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
