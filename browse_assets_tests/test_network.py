@@ -102,13 +102,14 @@ def has_namespaces() -> bool:
         return False
 
 
-def run_offline(command: list[str], folder: Path, variables: dict[str, str]) -> Offline:
+def run_offline(command: list[str], folder: Path, variables: dict[str, str], hook: str = "") -> Offline:
     """Run Python with blocked sockets; below a namespace without network too, where there are namespaces.
 
-    The first sees who tries, even if the refusal is swallowed; the second stops C code as well.
+    The first sees who tries, even if the refusal is swallowed; the second stops C code as well. The hook is
+    code that runs first in the process, after the block.
     """
     (folder / "blocked").mkdir(parents=True)
-    (folder / "blocked" / "sitecustomize.py").write_text(BLOCKED)
+    (folder / "blocked" / "sitecustomize.py").write_text(BLOCKED + hook)
     attempts = folder / "attempts.txt"
     attempts.touch()
     environment = {name: value for name, value in os.environ.items() if name not in SILENCERS}
@@ -160,6 +161,8 @@ def test_a_whole_run_needs_no_network_and_tries_none(tmp_path_factory: pytest.Te
     assert run.process.return_code == 0, run.process.stderr.decode()[-3000:]
     assert run.process.attempts == []
     assert (run.settings.artifact_dir / "churn" / "models").exists(), "no model was logged"
+    assert run.export.return_code == 0, run.export.stderr.decode()[-3000:]
+    assert run.export.attempts == []
     assert "telemetry:\n  enabled: false" in (run.settings.dagster_home / "dagster.yaml").read_text()
 
 

@@ -33,6 +33,9 @@ HISTORY_MAIL = "canary.history.42@example.com"
 ROW_MAIL = "canary.badrow.43@example.com"
 CUSTOMER_MAIL = "canary.customer.44@example.com"
 UNREADABLE_MAIL = "canary.unreadable.45@example.com"
+CRASHING_MAIL = "canary.crashing.46@example.com"
+CAMPAIGN_MAIL = "canary.campaign.61@example.com"
+HIDDEN_MAIL = "canary.hidden.62@example.com"
 USER = "canary-user-5e1b7c"
 JSON_USER = "canary.user.47@example.com"
 OWNER = "canaryowner48"
@@ -61,6 +64,9 @@ CANARIES: dict[str, tuple[str, ...]] = {
     "e-mail in a bad row": (ROW_MAIL.split("@")[0],),
     "e-mail of a customer": (CUSTOMER_MAIL.split("@")[0],),
     "e-mail in a file that cannot be read": (UNREADABLE_MAIL.split("@")[0],),
+    "e-mail in a file that crashes its reader": (CRASHING_MAIL.split("@")[0],),
+    "e-mail in a parameter that may stay": (CAMPAIGN_MAIL.split("@")[0],),
+    "e-mail in a nested address or token": (HIDDEN_MAIL.split("@")[0],),
     "user id": (USER,),
     "user id that is an e-mail": (JSON_USER.split("@")[0],),
     "user ids of the others": ("panelist-habit-",),
@@ -81,11 +87,36 @@ CANARIES: dict[str, tuple[str, ...]] = {
     "free text of a customer": (NOTE,),
     "value that is no number": (AMOUNT,),
 }
-IN_VAULT = [kind for kind in CANARIES if kind not in ("e-mail in a file that cannot be read", "name of a file")]
+NOT_READ = ("e-mail in a file that cannot be read", "e-mail in a file that crashes its reader", "name of a file")
+IN_VAULT = [kind for kind in CANARIES if kind not in NOT_READ]
+
+# No input is known that crashes a reader, so one is made to: whichever opens a database with the canary in
+# it fails as a fault of its own would, with an error that quotes all of the file.
+CRASH = f"""
+import sys
+
+
+def crash(event, arguments):
+    if event == "sqlite3.connect" and str(arguments[0]).endswith("history.sqlite"):
+        with open(arguments[0], "rb") as file:
+            content = file.read()
+        if {CRASHING_MAIL.encode()!r} in content:
+            raise RuntimeError(content.decode("latin-1"))
+
+
+sys.addaudithook(crash)
+"""
 
 TIME = datetime.combine(LAST_DAY, datetime.min.time()).isoformat()
 HEADER = ["userId", "ip", "timestamp", "url", "title", "referrer", "device", "language", "country", "transition"]
 HEADER += ["metadata.name", "metadata.content"]
+
+
+def coded(text: str) -> str:
+    """Base64 as it stands in addresses."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
 ENCODED_MAIL = base64.b64encode(MAIL.encode()).decode()
 
 URLS = [
@@ -102,6 +133,14 @@ URLS = [
     f"https://{HOST_LABEL}.example.net/start",
     f"https://www.google.com/search?q={quote(f'{MAIL} {PHONE} {CARD}')}&oq={quote(NAME)}",
     f"https://{ADDRESS}/admin?name={SLUG}",
+    f"https://shop.example.com/sale?utm_source=mail&utm_campaign={quote(CAMPAIGN_MAIL)}&page={quote(CAMPAIGN_MAIL)}",
+    f"https://shop.example.com/sale?utm_medium={CAMPAIGN_MAIL}&utm_campaign={coded(CAMPAIGN_MAIL)}&page={coded(PHONE)}",
+    f"https://shop.example.com/sale?page={CARD.replace(' ', '')}&utm_content={USER}&utm_term={quote(quote(PHONE))}",
+    f"https://shop.example.com/sale?utm_campaign={JWT}&page={SSN}&utm_source={IBAN}&utm_medium={ADDRESS}",
+    f"https://shop.example.com/go?next={quote(f'https://example.org/u/{SLUG}?mail={HIDDEN_MAIL}', safe='')}",
+    f"https://shop.example.com/go/{quote(f'https://example.org/?mail={HIDDEN_MAIL}', safe='')}/end",
+    f"https://shop.example.com/go?page={coded(f'https://example.org/?mail={HIDDEN_MAIL}')}",
+    f"https://shop.example.com/go/{coded(quote(HIDDEN_MAIL))}/{coded(f'mail={HIDDEN_MAIL}&x=1')}",
 ]
 TITLES = [
     f"{MAIL} - Inbox",
@@ -109,6 +148,8 @@ TITLES = [
     f"Card {CARD} and {CARD.replace(' ', '-')}, account {IBAN} = DE89 3704 0044 0532 0130 00, SSN {SSN}",
     f"Token {JWT} {TOKEN} of {ADDRESS} and {ADDRESS_6} at {PLACE}",
     f"Coded {ENCODED_MAIL} {MAIL.encode().hex()} {quote(MAIL)}",
+    f"See https://example.org/?next={quote(f'https://example.net/?mail={HIDDEN_MAIL}', safe='')} &#64;",
+    f"Coded again {coded(HIDDEN_MAIL)} and {coded(quote(HIDDEN_MAIL))}",
 ]
 TAGS = [
     ("author", NAME),
@@ -168,6 +209,7 @@ def plant_inbox(inbox: Path) -> None:
     lines += [f'{{"userId": "{USER}", "title": "{ROW_MAIL}', f'["{ROW_MAIL}"]', ROW_MAIL]
     (inbox / "panel.jsonl").write_text("\n".join(lines))
     plant_history(folder / "History")
+    plant_history(folder / "crashing" / "History", CRASHING_MAIL)
     damaged = (folder / "History").read_bytes()[:3000] + UNREADABLE_MAIL.encode() * 50
     (inbox / f"{FILE}.sqlite").write_bytes(damaged)
     (inbox / "cut.csv.gz").write_bytes(gzip.compress(f"userId,url,timestamp\n{UNREADABLE_MAIL},".encode() * 99)[:-20])
@@ -175,8 +217,9 @@ def plant_inbox(inbox: Path) -> None:
     (inbox / "noise.bin").write_bytes(bytes(range(256)) * 9 + UNREADABLE_MAIL.encode())
 
 
-def plant_history(path: Path) -> None:
+def plant_history(path: Path, mail: str = HISTORY_MAIL) -> None:
     """A Chrome history with what was typed, visited and looked for."""
+    path.parent.mkdir(exist_ok=True)
     stamp = int(datetime.fromisoformat(f"{TIME}+00:00").timestamp()) * 1_000_000 + WINDOWS_EPOCH_MICROSECONDS
     with closing(sqlite3.connect(path)) as con, con:
         con.execute("CREATE TABLE urls (id INTEGER PRIMARY KEY, url TEXT, title TEXT)")
@@ -186,10 +229,10 @@ def plant_history(path: Path) -> None:
         )
         con.execute("CREATE TABLE keyword_search_terms (keyword_id INTEGER, url_id INTEGER, term TEXT)")
         for i, url in enumerate(URLS, start=1):
-            title = TITLES[i % len(TITLES)].replace(MAIL, HISTORY_MAIL)
-            con.execute("INSERT INTO urls VALUES (?, ?, ?)", [i, url.replace(MAIL, HISTORY_MAIL), title])
+            title = TITLES[i % len(TITLES)].replace(MAIL, mail)
+            con.execute("INSERT INTO urls VALUES (?, ?, ?)", [i, url.replace(MAIL, mail), title])
             con.execute("INSERT INTO visits VALUES (?, ?, ?, ?, ?)", [i, i, stamp + i, i - 1, 0x30000000])
-            con.execute("INSERT INTO keyword_search_terms VALUES (2, ?, ?)", [i, f"{HISTORY_MAIL} {PHONE} {CARD}"])
+            con.execute("INSERT INTO keyword_search_terms VALUES (2, ?, ?)", [i, f"{mail} {PHONE} {CARD}"])
 
 
 def plant_customers(folder: Path) -> None:
@@ -223,10 +266,11 @@ def plant_customers(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class WholeRun:
-    """One run of the job on the planted inbox, in a process without a network."""
+    """One run of the job on the planted inbox, in a process without a network; then what one person asked for."""
 
     settings: Settings
     process: Offline
+    export: Offline
 
 
 @cache
@@ -235,12 +279,19 @@ def whole_run(folder: Path) -> WholeRun:
     data = folder / "data"
     plant_inbox(data / "inbox")
     plant_customers(data / "customers")
+    # People are divided by the hash of their pseudonym: with one random key in some, training finds too few.
+    (data / "keys").mkdir(mode=0o700)
+    (data / "keys" / "secret.key").touch(0o600)
+    (data / "keys" / "secret.key").write_text("5e" * 32 + "\n")
     store = f"sqlite:///{data / 'mlflow' / 'mlflow.db'}"
     unset = ("BROWSE_SECRET_KEY", "BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS")
     variables = {"BROWSE_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": store, **dict.fromkeys(unset, "")}
-    process = run_offline(["-m", "browse_assets.run"], folder, variables)
+    process = run_offline(["-m", "browse_assets.run"], folder, variables, CRASH)
+    (data / "export").mkdir()
+    (data / "export" / f"{FILE}.txt").write_text(f"{USER}\n")
+    export = run_offline(["-m", "browse_assets.export"], folder / "export", variables)
     secret = (data / "keys" / "secret.key").read_text().strip()
-    return WholeRun(Settings(data, store, data / "mlflow" / "artifacts", secret_key_hex=secret), process)
+    return WholeRun(Settings(data, store, data / "mlflow" / "artifacts", secret_key_hex=secret), process, export)
 
 
 @pytest.fixture(scope="session")
@@ -322,10 +373,14 @@ def places(finished: WholeRun) -> dict[str, list[str]]:
     keys = Keys(bytes.fromhex(finished.settings.secret_key_hex or ""))
     wanted = {**CANARIES, "keys": (finished.settings.secret_key_hex or "", keys.vault, keys.event)}
     data = finished.settings.data_dir
-    sources = [("stdout", "text", finished.process.stdout), ("stderr", "text", finished.process.stderr)]
+    sources = [
+        (f"{stream} of {name}", "text", getattr(process, stream))
+        for name, process in (("run", finished.process), ("export", finished.export))
+        for stream in ("stdout", "stderr")
+    ]
     for path in sorted(path for path in data.rglob("*") if path.is_file()):
         name = path.relative_to(data)
-        if name.parts[0] not in ("inbox", "customers", "keys"):
+        if name.parts[0] not in ("inbox", "customers", "keys", "exports"):
             sources += [(str(name), how, content) for how, content in readings(path)]
             sources += [("file names", "path", str(name).encode())]
     found: dict[str, list[str]] = {kind: [] for kind in wanted}
@@ -343,7 +398,10 @@ def test_the_run_took_everything_in(finished: WholeRun) -> None:
         files = con.execute("SELECT format, status FROM vault.raw_files ORDER BY ALL").fetchall()
         assert files.count(("csv", "read")) == 2
         assert {("jsonl", "read"), ("chrome", "read")} <= set(files)
-        assert sum(status == "failed" for _, status in files) == 4
+        assert sum(status == "failed" for _, status in files) == 5
+        crashed = con.execute("SELECT reason FROM input_files WHERE starts_with(reason, 'reader_error')").fetchall()
+        assert len(crashed) == 1
+        assert "RuntimeError" in crashed[0][0]
         assert con.execute("SELECT list_sort(list(DISTINCT reason)) FROM rejected_events").fetchone() == (
             ["bad_time", "bad_url", "malformed", "no_time", "no_url", "no_user", "not_web", "time_out_of_range"],
         )
@@ -358,6 +416,22 @@ def test_the_vault_holds_the_canaries(finished: WholeRun, kind: str) -> None:
         tables = [name for (name,) in con.execute("SHOW TABLES FROM vault").fetchall()]
         rows = repr([con.execute(f"SELECT * FROM vault.main.{table}").fetchall() for table in tables])
     assert find(CANARIES[kind], rows.encode(), rows.lower().encode())
+
+
+def test_who_asked_got_it_and_nobody_else_did(finished: WholeRun) -> None:
+    assert finished.export.return_code == 0, finished.export.stderr.decode()[-3000:]
+    (folder,) = (finished.settings.data_dir / "exports").iterdir()
+    page, report = ((folder / f"person.{kind}").read_bytes() for kind in ("html", "json"))
+    for kind in ("e-mail of a page view", "e-mail in a bad row", "e-mail of a customer", "phone", "user id"):
+        assert find(CANARIES[kind], page, page.lower())
+        assert find(CANARIES[kind], report, report.lower())
+    for kind in (
+        "user ids of the others",
+        "user id that is an e-mail",
+        "e-mail in a browser's history",
+        "owner of a folder",
+    ):
+        assert not find(CANARIES[kind], page + report, (page + report).lower())
 
 
 @pytest.mark.parametrize("kind", [*CANARIES, "keys"])

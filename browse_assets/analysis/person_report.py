@@ -38,8 +38,8 @@ ABOUT: tuple[tuple[str, str], ...] = (
     (
         "How conclusions are drawn",
         "By counting the sessions in which a subject or product was visited and comparing the rate with that of the "
-        "other people; the column evidence lists the sites that counted. Likelihood of leaving is estimated by a statistical "
-        "model from the listed counts; the column reasons names what moved the estimate most. Nobody decides on them here.",
+        "other people; the column evidence lists the sites that counted. How likely you are to leave is estimated by "
+        "a statistical model from the listed counts; the column reasons names what moved the estimate most.",
     ),
 )
 
@@ -47,7 +47,8 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; font-size: 13px; margin: .5em 0 1.5em }
 th, td { border: 1px solid #ccc; padding: .2em .5em; text-align: left; vertical-align: top }
-td { max-width: 36em; overflow-wrap: break-word } th { background: #f2f2f2; white-space: nowrap } .scroll { overflow-x: auto } summary { cursor: pointer; font-weight: 600 }
+td { max-width: 36em; overflow-wrap: break-word } th { background: #f2f2f2; white-space: nowrap }
+.scroll { overflow-x: auto } summary { cursor: pointer; font-weight: 600 }
 dt { font-weight: 600 } .note { color: #555 }
 """
 
