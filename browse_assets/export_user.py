@@ -13,8 +13,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from browse_assets.dagster_records import forget_run_config
 from browse_assets.resources import WRITER_POOL, Databases, load_keys, withheld_values
-from browse_assets.run_config import forget_run_config
 from browse_assets.settings import Settings
 
 

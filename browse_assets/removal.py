@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from browse_assets.dagster_records import rewrite_records
-from browse_assets.erasure.people import Erasure, erase, without_config_values
+from browse_assets.dagster_records import forget_run_config
+from browse_assets.erasure.people import Erasure, erase
 from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, load_keys, withheld_values
 from browse_assets.retention import purge
 from browse_assets.settings import Settings, load_settings
@@ -31,11 +31,8 @@ def erase_people(
     context: dg.OpExecutionContext, config: ErasureRequest, databases: Databases, tracker: ExperimentTracker
 ) -> None:
     """Erase, then prove it; fails when anything of a person is found afterwards."""
+    forget_run_config(context)
     settings = databases.settings
-    if config.user_id:
-        # First of all: the id stands in the configuration that Dagster has stored of this run.
-        with withheld_values("Taking the id out of Dagster's records"):
-            rewrite_records(settings.dagster_home, lambda text: without_config_values(text, {config.user_id.strip()}))
     queue = [] if config.user_id else queue_files(settings)
     with withheld_values("Reading the queue"):
         listed = [line.strip() for path in queue for line in path.read_text(encoding="utf-8-sig").splitlines()]

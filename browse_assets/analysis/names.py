@@ -54,6 +54,14 @@ def find_names(texts: Sequence[str], model: str) -> list[list[Span]]:
     return found
 
 
+def without_names(text: str, spans: Sequence[Span]) -> str:
+    """The text with `{name}` in place of each span; spans inside placeholders of the scrubbing stay."""
+    for start, end in reversed(spans):
+        if not {"{", "}"} & set(text[max(0, start - 1) : end + 1]):
+            text = f"{text[:start]}{{name}}{text[end:]}"
+    return text
+
+
 def merged(spans: Sequence[Span]) -> list[Span]:
     """Sorted spans, those that overlap made one: `[(0, 3), (2, 5)]` gives `[(0, 5)]`."""
     joined: list[Span] = []

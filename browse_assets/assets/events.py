@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from browse_assets.analysis.names import find_names
 from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
@@ -144,22 +145,24 @@ def rejected_events(databases: Databases) -> dg.MaterializeResult:
 def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per page view, without personal data.
 
-    People are pseudonyms, addresses are gone, URLs keep scheme, host and scrubbed path, texts have
-    typed placeholders such as {email}; sessions and dwell by the definitions of the README. Where there
-    is a consent table, page views that no consent covers are not here. Caveat:
-    names of people in free text are not recognised by this version.
+    People are pseudonyms, addresses are gone, URLs keep scheme, host, scrubbed path and known parameters,
+    texts have typed placeholders such as {email}; sessions and dwell by the definitions of the README.
+    Where there is a consent table, page views that no consent covers are not here. Caveat: names of people
+    in free text stay, unless BROWSE_NER_MODEL is set; the model then finds about three in four.
     """
     settings = databases.settings
     keys = load_keys(settings)
     with databases.open(vault="read", warehouse="write") as con:
         stored = read_state(con, "scrubbed_events")
-        target = _vault_state(con)
+        target = _vault_state(con, settings.ner_model)
         if target == stored:
             context.log.info("Nothing new in the vault: no row is changed.")
         else:
             since = stored.load_id if stored.fingerprint == target.fingerprint else 0
+            if settings.ner_model is not None:
+                find_names([], settings.ner_model)  # a model that is missing is said, and not withheld
             with withheld_values("Scrubbing"):
-                _scrub(con, keys, since, target)
+                _scrub(con, keys, since, target, settings.ner_model)
         per_day = con.execute(
             "SELECT event_time::DATE AS day, count(*) FROM scrubbed_events GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -173,14 +176,15 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
         )
 
 
-def _vault_state(con: duckdb.DuckDBPyConnection) -> State:
+def _vault_state(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> State:
     """Newest load of the vault; its oldest load is in the fingerprint, as it changes when files leave.
 
-    So is the consent table: a consent given or withdrawn makes everything from here on anew.
+    So are the consent table and the model of names: a consent given or withdrawn makes everything from
+    here on anew.
     """
     row = con.execute("SELECT coalesce(max(load_id), 0), min(load_id) FROM vault.raw_files").fetchone()
     assert row is not None
-    return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1], consent_table(con)))
+    return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1], consent_table(con), ner_model))
 
 
 def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -194,9 +198,9 @@ def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {"page views outside consent": int(row[0])}
 
 
-def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State) -> None:
+def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, ner_model: str | None) -> None:
     admit_events(con, since)
-    scrub_admitted_events(con, keys)
+    scrub_admitted_events(con, keys, ner_model=ner_model)
     con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
     if since:
         con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
@@ -218,8 +222,8 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
 def pii_removed(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per file, column and kind of personal data that was removed or replaced.
 
-    Counts values, not rows: two e-mails in one title are two. Query strings and fragments go whole and
-    count as one value each.
+    Counts values, not rows: two e-mails in one title are two. A parameter that is unknown or tracks counts
+    as one value, and so does a fragment.
     """
     with databases.open(vault="read", warehouse="write") as con:
         source, stored = require_state(con, "scrubbed_events"), read_state(con, "pii_removed")

@@ -14,19 +14,24 @@ from browse_assets.resources import Keys, load_reference
 from browse_assets.sql import read_sql
 
 
-def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
+def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_model: str | None = None) -> None:
     """Make `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
 
-    Four statements of Python per distinct suspicious value, none per event; the rest is SQL.
+    One call of Python per distinct suspicious value, none per event; the rest is SQL.
+
+    Args:
+        con: with the vault attached, `admitted_events` made.
+        keys: of the pseudonyms.
+        ner_model: model that looks for names of people in every distinct text; None: nobody looks.
     """
     con.execute(read_sql("macros"))
     load_reference(con, ["neutral_domains", "account_domains", "url_parameters"])
-    make_guards(con)
+    make_guards(con, reads_all_texts=ner_model is not None)
     _map_people_and_hosts(con, keys)
     _create(con, "suspects")
     _create(con, "suspect_tags")
     _judge_addresses(con)
-    _judge_texts(con)
+    _judge_texts(con, ner_model)
     _create(con, "scrubbed_suspects")
     con.execute("CREATE OR REPLACE TEMP TABLE fresh AS " + read_sql("scrubbed_events"))
 
@@ -35,10 +40,11 @@ def _create(con: duckdb.DuckDBPyConnection, name: str) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS " + read_sql(name))
 
 
-def make_guards(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the macros of sql/guards.sql, and the two that they need.
+def make_guards(con: duckdb.DuckDBPyConnection, *, reads_all_texts: bool = False) -> None:
+    """Make the macros of sql/guards.sql, and the three that they need.
 
-    Those are patterns made of the dictionaries: as constants they are compiled once, as joins once per row.
+    Two are patterns made of the dictionaries: as constants they are compiled once, as joins once per row.
+    `reads_all_texts` is for a model of names, which no pattern can tell where to look.
     """
     from browse_assets.analysis.scrubbing import MARKERS
 
@@ -59,6 +65,8 @@ def make_guards(con: duckdb.DuckDBPyConnection) -> None:
         "'https?://(?:[a-z.\\-]|[0-9]{1,3}[a-z.\\-])+(?:/[^?#:]*)?"
         f"(?:\\?(?:(?:{names[0]})=(?:[A-Z]?[a-z_]{{0,14}}[0-9]{{0,4}}|[A-Z]{{1,3}})(?:&|$))*)?')"
     )
+    read_texts = "t IS NOT NULL" if reads_all_texts else "has_personal_pattern(t)"
+    con.execute(f"CREATE OR REPLACE TEMP MACRO is_suspect_text(t) AS {read_texts}")
     con.execute(read_sql("guards"))
 
 
@@ -138,7 +146,7 @@ def _judge_addresses(con: duckdb.DuckDBPyConnection) -> None:
     _create(con, "clean_addresses")
 
 
-def _judge_texts(con: duckdb.DuckDBPyConnection) -> None:
+def _judge_texts(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> None:
     """Scrub suspicious titles, search terms and tags: `judged_texts`, `judged_technical`."""
     from browse_assets.analysis.scrubbing import scrub_technical, scrub_text
 
@@ -146,11 +154,12 @@ def _judge_texts(con: duckdb.DuckDBPyConnection) -> None:
         con,
         "judged_texts",
         "SELECT text FROM (SELECT title AS text FROM suspects UNION SELECT terms FROM suspects "
-        "UNION SELECT plain FROM suspect_tags) "
-        "WHERE has_personal_pattern(text) ORDER BY 1",
+        "UNION SELECT plain FROM suspect_tags) WHERE is_suspect_text(text) ORDER BY 1",
         scrub_text,
         "clean",
     )
+    if ner_model is not None:
+        _remove_names(con, ner_model)
     _judge(
         con,
         "judged_technical",
@@ -158,6 +167,17 @@ def _judge_texts(con: duckdb.DuckDBPyConnection) -> None:
         scrub_technical,
         "clean",
     )
+
+
+def _remove_names(con: duckdb.DuckDBPyConnection, ner_model: str) -> None:
+    from browse_assets.analysis.names import find_names, without_names  # Presidio and spaCy: only where asked for
+
+    rows = con.execute("SELECT text, clean FROM judged_texts ORDER BY text").fetchall()
+    spans = find_names([clean for _, clean in rows], ner_model)
+    clean = [without_names(clean, found) for (_, clean), found in zip(rows, spans, strict=True)]
+    con.register("verdicts", _table({"text": [text for text, _ in rows], "clean": clean}))
+    con.execute("CREATE OR REPLACE TEMP TABLE judged_texts AS SELECT * FROM verdicts")
+    con.unregister("verdicts")
 
 
 def _judge(

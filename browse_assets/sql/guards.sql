@@ -1,6 +1,6 @@
 -- Which addresses and meta tags stay as they are, for sure; run once per connection, after macros.sql and
--- the macros that assets/scrubbing.py makes from the dictionaries: has_personal_path(path), and
--- has_clean_form(url): a host in lower case without credentials, port and long numbers, no colon and no
+-- the macros that assets/scrubbing.py makes from the dictionaries: has_personal_path(path),
+-- is_suspect_text(t), and has_clean_form(url): a host in lower case without credentials, port and long numbers, no colon and no
 -- fragment, and known parameters with short words or numbers.
 --
 -- is_clean_address(url)        is_clean_address('https://example.com/shoes?page=2') = true
@@ -17,4 +17,4 @@ CREATE OR REPLACE TEMP MACRO is_clean_tag(name, content) AS
     AND (content IS NULL
         OR CASE WHEN starts_with(content, 'https://') OR starts_with(content, 'http://')
                 THEN is_clean_address(content)
-                ELSE NOT has_personal_pattern(content) END);
+                ELSE NOT is_suspect_text(content) END);

@@ -3,7 +3,7 @@
 --   as it came in; own_id: the panel's id of the person where it occurs, in lower case.
 -- Worked example: https://shop.example.com/shoes?page=2 with the title 'Shoes' is no row;
 --   https://shop.example.com/shoes?sid=1 is one, with its url and title NULL.
--- Needs: macros.sql, has_personal_path, has_clean_form; admitted_events, hosts, search_engines.
+-- Needs: macros.sql, guards.sql; admitted_events, hosts, search_engines.
 WITH named AS (
     SELECT
         raw.event_id,
@@ -39,7 +39,7 @@ looked_at AS (
         named.event_id,
         raw_host,
         CASE WHEN own_id IS NOT NULL OR has_accounts OR is_engine OR NOT has_shown_host OR NOT is_clean_address(url) THEN url END AS url,
-        CASE WHEN own_id IS NOT NULL OR has_personal_pattern(title) THEN title END AS title,
+        CASE WHEN own_id IS NOT NULL OR is_suspect_text(title) THEN title END AS title,
         CASE WHEN own_id IS NOT NULL OR tagged.event_id IS NOT NULL THEN metadata END AS metadata,
         terms,
         own_id
