@@ -293,7 +293,9 @@ SCRUBBED_EVENTS = Table(
         _USER,
         Column("event_time", "TIMESTAMP", "time of the visit, UTC"),
         Column("source", "VARCHAR", "format of the file that brought it"),
-        Column("url", "VARCHAR", "scheme, host and scrubbed path; no credentials, query or fragment"),
+        Column(
+            "url", "VARCHAR", "scheme, host, scrubbed path and allow-listed parameters; no credentials, no fragment"
+        ),
         Column("host", "VARCHAR", "host, with labels that look personal replaced"),
         Column("domain", "VARCHAR", "registrable domain, private suffixes counted; {ip} for an address"),
         Column("title", "VARCHAR", "title of the page, scrubbed"),
