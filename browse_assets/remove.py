@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         load_keys(settings)
+        settings.erase_queue.mkdir(parents=True, exist_ok=True, mode=0o700)
         reason = _nothing_to_do(what, settings)
         if reason:
             print(reason)

@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         for folder in (settings.inbox, settings.customers):
             folder.mkdir(parents=True, exist_ok=True)
+        settings.erase_queue.mkdir(exist_ok=True, mode=0o700)
         load_keys(settings)
         if settings.vault_path.exists():
             with open_databases(settings, vault="read"):

@@ -158,3 +158,13 @@ def test_errors_over_personal_data_carry_no_values(what: str) -> None:
 def test_spill_and_scratch_are_for_the_owner_only(settings: Settings) -> None:
     with open_databases(settings, vault="write"):
         assert os.stat(settings.scratch).st_mode & 0o077 == 0
+
+
+def test_columns_that_a_version_has_added_are_added_to_tables_from_before(settings: Settings) -> None:
+    with open_databases(settings, vault="write", warehouse="write") as con:
+        con.execute("ALTER TABLE vault.main.raw_files DROP COLUMN erased")
+        con.execute("INSERT INTO vault.main.raw_files (file_id) VALUES ('before')")
+        con.execute("ALTER TABLE input_files DROP COLUMN expired")
+    with open_databases(settings, vault="write", warehouse="write") as con:
+        assert con.execute("SELECT file_id, erased FROM vault.raw_files").fetchall() == [("before", None)]
+        assert con.execute("SELECT expired FROM input_files").fetchall() == []

@@ -195,12 +195,13 @@ def _refuse_removed(con: duckdb.DuckDBPyConnection, *, has_horizon: bool) -> Non
                     f"UPDATE staged_rows SET reason = 'erased', {removal} WHERE file_order = ? AND row_number = ?",
                     [order, number],
                 )
-    if not has_horizon:
-        return
-    con.execute(
-        f"UPDATE staged_rows SET reason = 'expired', {removal} WHERE reason IS DISTINCT FROM 'erased' "
-        "AND event_time < (SELECT max(horizon) FROM vault.main.raw_horizon) AND event_time >= TIMESTAMP '1990-01-01'"
-    )
+    row = con.execute("SELECT max(horizon) FROM vault.main.raw_horizon").fetchone()
+    if has_horizon and row is not None and row[0] is not None:
+        con.execute(
+            f"UPDATE staged_rows SET reason = 'expired', {removal} WHERE reason IS DISTINCT FROM 'erased' "
+            "AND event_time < $horizon AND event_time >= TIMESTAMP '1990-01-01'",
+            {"horizon": row[0]},
+        )
 
 
 def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:

@@ -305,3 +305,25 @@ def test_the_command_erases_the_list(
     assert rows("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
     assert remove.main(["purge"]) == 0
     assert "BROWSE_RETENTION_DAYS" in capsys.readouterr().out
+
+
+def test_an_erasure_that_was_killed_is_completed_by_the_next(
+    small: Settings, home: dg.DagsterInstance, materialize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the inbox is edited already and the databases are not exchanged yet; asked by pseudonym."""
+    materialize("raw_events")
+    listed = queue(small, str(load_keys(small).user_key(ANN)))
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("browse_assets.erasure.people.rewrite_databases", killed)
+        erase(home, fails=True)
+    assert listed.exists()
+    assert rows("SELECT count(*) FROM vault.raw_events") == [(8,)]
+    assert ANN.encode() not in (small.inbox / "p.csv").read_bytes()
+    done = erase(home)
+    assert (done["ids not known"], done["page views removed"]) == (0, 4)
+    assert rows("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
+    assert not listed.exists()
