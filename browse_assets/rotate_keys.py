@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(f"The keys are changed: {done.people:,} people and {done.page_views:,} page views have new pseudonyms.")
     if done.reports_removed:
-        print(f"Reports removed, since they named old pseudonyms: {done.reports_removed}. `make run` writes them anew.")
+        print(f"Reports and exports removed, since they named old pseudonyms: {done.reports_removed}.")
     if settings.secret_key_hex is not None:
         print(
             "Now set BROWSE_SECRET_KEY to the value of BROWSE_NEW_SECRET_KEY, and remove BROWSE_NEW_SECRET_KEY; "
@@ -133,7 +133,7 @@ def _rotate(con: duckdb.DuckDBPyConnection, settings: Settings, old: Keys, new: 
     with withheld_values("Finding what the keys have made"):
         people, page_views = _map_pseudonyms(con, old, new)
     _clear_records(con, settings.dagster_home)
-    removed = _remove_reports(con, settings.reports)
+    removed = _remove_reports(con, (settings.reports, settings.exports))
     with _key_file(settings, new_hex) as moves:
         rewrite_databases(con, settings, new, _rekeyed, moves)
     return Rotation(people, page_views, removed, tuple(_left(con, settings)))
@@ -225,9 +225,13 @@ def _rekeyed(table: StoredTable) -> str:
 
 
 def _named_in(paths: Iterable[Path]) -> dict[Path, set[str]]:
-    """The texts in a file that look like a pseudonym."""
+    """The texts in a file, and in its name and its folder's, that look like a pseudonym."""
     return {
-        path: {match.lower().decode() for _, content in readings(path) for match in _UUID.findall(content)}
+        path: {
+            match.lower().decode()
+            for content in (f"{path.parent.name}/{path.name}".encode(), *(read for _, read in readings(path)))
+            for match in _UUID.findall(content)
+        }
         for path in paths
     }
 
@@ -254,19 +258,24 @@ def _clear_records(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     rewrite_records(home, change)
 
 
-def _remove_reports(con: duckdb.DuckDBPyConnection, reports: Path) -> int:
-    """Reports name people by their old pseudonyms; they are made from the tables, and can be again."""
-    named = _named_in(path for path in sorted(reports.rglob("*")) if path.is_file())
+def _remove_reports(con: duckdb.DuckDBPyConnection, roots: Sequence[Path]) -> int:
+    """Reports and exports name people by their old pseudonyms; they are made from the tables, and can be again."""
+    paths = [path for root in roots for path in sorted(root.rglob("*"), reverse=True)]
+    named = _named_in(path for path in paths if path.is_file())
     old = _old_among(con, named.values())
     outdated = [path for path, texts in named.items() if texts & old]
     for path in outdated:
         path.unlink()
+    for path in paths:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
     return len(outdated)
 
 
 def _left(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Files in which an old pseudonym still stands as text, but for those that users put there."""
-    skipped = (settings.inbox, settings.customers, settings.erase_queue, settings.vault_path, settings.warehouse_path)
+    given = (settings.inbox, settings.customers, settings.erase_queue, settings.export_requests)
+    skipped = (*given, settings.vault_path, settings.warehouse_path)
     paths = [
         path
         for root in (settings.data_dir, *settings.mlflow_paths)

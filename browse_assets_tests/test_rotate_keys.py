@@ -227,6 +227,8 @@ def test_dagster_and_reports_forget_the_old_pseudonyms(panel: Settings) -> None:
     panel.reports.mkdir()
     (panel.reports / "one.html").write_text(f"<p>{old_key}</p>")
     (panel.reports / "two.html").write_text("<p>nobody</p>")
+    (panel.exports / old_key).mkdir(parents=True)
+    (panel.exports / old_key / "person.html").write_text("<p>named by its folder</p>")
     home = prepare_dagster_home(panel)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         dg.materialize([user_days], resources={"databases": Databases()}, instance=instance)
@@ -234,8 +236,9 @@ def test_dagster_and_reports_forget_the_old_pseudonyms(panel: Settings) -> None:
     stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert old_key.encode() in stored
     done = rotate(replace(panel, new_secret_key_hex=NEW))
-    assert (done.reports_removed, done.left) == (1, ())
+    assert (done.reports_removed, done.left) == (2, ())
     assert [path.name for path in panel.reports.iterdir()] == ["two.html"]
+    assert list(panel.exports.iterdir()) == []
     stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert old_key.encode() not in stored
     with dg.DagsterInstance.from_config(str(home)) as instance:

@@ -9,12 +9,14 @@ the databases, which change last, still know who is meant.
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import duckdb
 
-from browse_assets.byte_search import Search, holds, readings, search_files, search_tables
+from browse_assets.byte_search import Search, holds, names_of, readings, search_files, search_tables
 from browse_assets.dagster_records import rewrite_records, without_rows_of_people
 from browse_assets.erasure.input_files import edit_customers, edit_inbox, refuse_uneditable
 from browse_assets.erasure.stored_rows import count_rows, prepare, without_people
@@ -173,13 +175,38 @@ def _replaced(node: object, values: frozenset[str] | set[str], *, is_config: boo
 
 
 def _remove_reports(settings: Settings, people: WantedPeople) -> int:
-    """Reports and exports that show one of the people; the next run writes the reports anew."""
+    """Reports and exports that show one of the people, and their open requests to see what is stored."""
     removed = 0
-    for path in sorted(path for path in settings.reports.rglob("*") if path.is_file()):
-        if any(holds(content, people.spellings) for _, content in readings(path)):
-            path.unlink()
-            removed += 1
+    for root in (settings.reports, settings.exports):
+        for path in sorted(root.rglob("*"), reverse=True):  # what is in a folder before the folder
+            if path.is_dir():
+                with suppress(OSError):  # not empty: it is somebody else's
+                    path.rmdir()
+            elif _shows(path, root, people):
+                path.unlink()
+                removed += 1
+    _withdraw_requests(settings.export_requests, people)
     return removed
+
+
+def _shows(path: Path, root: Path, people: WantedPeople) -> bool:
+    names = (name.encode("utf-8", "surrogateescape") for name in names_of(path.relative_to(root)))
+    return any(holds(name, people.spellings) for name in names) or any(
+        holds(content, people.spellings) for _, content in readings(path)
+    )
+
+
+def _withdraw_requests(folder: Path, people: WantedPeople) -> None:
+    named = people.user_ids | {str(key) for key in people.user_keys}
+    for path in sorted(path for path in folder.glob("*") if path.is_file()):
+        lines = path.read_text("utf-8-sig").splitlines(keepends=True)
+        kept = [line for line in lines if line.strip() not in named]
+        if kept and kept != lines:
+            part = path.with_name(f".{path.name}.part")
+            part.write_text("".join(kept), "utf-8")
+            part.replace(path)
+        elif kept != lines:
+            path.unlink()
 
 
 def _prove(settings: Settings, people: WantedPeople) -> tuple[Search, int]:

@@ -6,6 +6,7 @@ What belongs here: SELECTs over both databases. What does not: files, Dagster, t
 
 import json
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import duckdb
 
@@ -183,7 +184,8 @@ def _cleared(table: StoredTable, people: WantedPeople) -> str:
         elif column == "metadata":
             content = _without_mentions("tag.content", people)
             replaced.append(
-                f"list_transform(metadata, lambda tag: {{'name': tag.name, 'content': {content}}}) AS metadata"
+                f"CASE WHEN {_may_mention('metadata::VARCHAR', people)} THEN list_transform(metadata, "
+                f"lambda tag: {{'name': tag.name, 'content': {content}}}) ELSE metadata END AS metadata"
             )
     columns = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
     return f"SELECT {columns} FROM {table.source}"
@@ -191,8 +193,18 @@ def _cleared(table: StoredTable, people: WantedPeople) -> str:
 
 def _without_mentions(expression: str, people: WantedPeople) -> str:
     """SQL: a text with each unusual id replaced; twice, since two of them may share what stands between."""
+    cleared = expression
     for pattern in people.mention_patterns:
-        quoted = pattern.replace("'", "''")
         for _ in range(2):
-            expression = f"regexp_replace({expression}, '{quoted}', '\\1{PLACEHOLDER}\\3', 'g')"
-    return expression
+            cleared = f"regexp_replace({cleared}, {_literal(pattern)}, '\\1{PLACEHOLDER}\\3', 'g')"
+    return f"CASE WHEN {_may_mention(expression, people)} THEN {cleared} ELSE {expression} END"
+
+
+def _may_mention(expression: str, people: WantedPeople) -> str:
+    """SQL: whether the patterns have to be tried at all; a substring test is far cheaper than they are."""
+    texts = {text.lower() for user_id in people.unusual_ids for text in (user_id, quote(user_id, safe=""))}
+    return " OR ".join(f"contains(lower({expression}), {_literal(text)})" for text in sorted(texts)) or "FALSE"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

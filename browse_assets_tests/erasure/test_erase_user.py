@@ -182,7 +182,9 @@ def test_one_of_two_people_is_gone_and_stays_so(
     (panel.inbox / ANN).mkdir()
     (panel.inbox / ANN / "History").write_bytes(history)
     (panel.customers / "customers.csv").write_bytes(customers)
-    assert not failed_checks(run_enough())
+    assert not failed_checks(
+        run_enough("raw_events", "input_files", "rejected_events", "scrubbed_events", "raw_customers")
+    )
     assert rows("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
     assert rows("SELECT DISTINCT user_id FROM vault.raw_customers") == [(BOB,)]
     assert rows("SELECT count(*) FROM rejected_events WHERE reason = 'erased'") == [(1 + 1 + 4 + 2 + len(URLS),)]
@@ -245,7 +247,13 @@ def test_a_pseudonym_will_do(
 ) -> None:
     materialize("raw_events", "input_files", "scrubbed_events", "user_days")
     key = load_keys(small).user_key(ANN)
+    (small.exports / str(key)).mkdir(parents=True)
+    (small.exports / str(key) / "person.html").write_text("<p>named by its folder</p>")
+    small.export_requests.mkdir()
+    (small.export_requests / "asked").write_text(f"{ANN}\n{BOB}\n")
     done = erase(home, str(key))
+    assert list(small.exports.iterdir()) == []
+    assert (small.export_requests / "asked").read_text() == f"{BOB}\n"
     assert (done["ids not known"], done["page views removed"]) == (0, 4)
     assert warehouse("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
     assert str(key).encode() not in everything_below(small)
