@@ -46,7 +46,7 @@ SESSION_STARTS = """
     starts AS (
         SELECT user_key, session_id, min(event_time) AS start_time
         FROM scrubbed_events SEMI JOIN news USING (user_key)
-        WHERE $since > 0 AND event_time >= (
+        WHERE event_time >= (
             SELECT min(first_new) FROM news) - INTERVAL 48 HOUR - INTERVAL 1800 SECOND
         GROUP BY ALL
     )
@@ -201,8 +201,8 @@ def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, ner_model: str | None) -> None:
     admit_events(con, since)
     scrub_admitted_events(con, keys, ner_model=ner_model)
-    con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": since})
     if since:
+        con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS)
         con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
     else:
         con.execute("CREATE TEMP VIEW unsessioned AS " + ALL_UNSESSIONED)

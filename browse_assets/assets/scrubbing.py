@@ -6,6 +6,7 @@ once. What does not: the rules (`analysis/scrubbing.py`), what is suspicious (`s
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import duckdb
@@ -84,6 +85,7 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         "SELECT raw_host FROM admitted_events "
         "UNION SELECT url_host(referrer) FROM admitted_events WHERE referrer IS NOT NULL"
     ).fetchall()
+    _make_id_guard(con, people)
     con.register("mapped", _table({"user_id": people, "user_key": [str(keys.user_key(person)) for person in people]}))
     con.register("described", describe_hosts([host for (host,) in hosts if host]))
     con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
@@ -96,6 +98,27 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         "CREATE OR REPLACE TEMP TABLE search_engines AS SELECT domain, term_parameter "
         "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
     )
+
+
+def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:
+    """Make `may_hold_id(t)`: whether a text without a personal pattern may hold a person's own id.
+
+    Ids with a pattern of their own (digits, an address) make every text that holds them a suspect anyway. The
+    others mostly share a beginning; if they do not, every text is looked at.
+    """
+    con.register("people", _table({"user_id": people}))
+    plain = con.execute(
+        "SELECT min(lower(user_id)), max(lower(user_id)) FROM people "
+        "WHERE NOT regexp_matches(user_id, personal_pattern())"
+    ).fetchone()
+    con.unregister("people")
+    if plain is None or plain[0] is None:
+        guard = "FALSE"
+    else:
+        shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*plain, strict=False)))
+        pattern = re.escape(shared).replace("'", "''")
+        guard = f"regexp_matches(t, '(?i){pattern}')"
+    con.execute(f"CREATE OR REPLACE TEMP MACRO may_hold_id(t) AS {guard}")
 
 
 def _judge_addresses(con: duckdb.DuckDBPyConnection) -> None:

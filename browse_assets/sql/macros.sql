@@ -64,9 +64,6 @@ CREATE OR REPLACE TEMP MACRO is_technical_tag(name) AS
 CREATE OR REPLACE TEMP MACRO tag_contents(tags) AS
     array_to_string(list_transform(tags, lambda tag: tag.content), chr(10));
 
--- As it is given, in lower and in upper case; lower() of the whole text would cost five times as much.
-CREATE OR REPLACE TEMP MACRO holds_id(t, id) AS contains(t, id) OR contains(t, lower(id)) OR contains(t, upper(id));
-
 -- A panel's own id of a person, which sites may show: it would undo the pseudonym.
 CREATE OR REPLACE TEMP MACRO without_own_id(t, own_id) AS
     CASE WHEN t IS NULL OR own_id IS NULL OR NOT contains(lower(t), own_id) THEN t

@@ -1,6 +1,6 @@
 -- What: one row per admitted page view in which something has to be looked at.
 -- Columns: event_id; raw_host; url, title, metadata: NULL where they stay as they are; terms: what was searched for,
---   as it came in; own_id: the panel's id of the person where it occurs, in lower case.
+--   as it came in; own_id: the panel's id of the person in lower case.
 -- Worked example: https://shop.example.com/shoes?page=2 with the title 'Shoes' is no row;
 --   https://shop.example.com/shoes?sid=1 is one, with its url and title NULL.
 -- Needs: macros.sql, guards.sql; admitted_events, hosts, search_engines.
@@ -21,8 +21,6 @@ WITH named AS (
         engine.domain IS NOT NULL AS is_engine,
         -- A panel's ids only: a history file is named by its folder, which may be a word of the language.
         CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
-                AND (holds_id(raw.url, raw.user_id) OR holds_id(raw.title, raw.user_id)
-                    OR holds_id(raw.search_terms, raw.user_id) OR holds_id(tag_contents(raw.metadata), raw.user_id))
             THEN lower(raw.user_id)
         END AS own_id
     FROM admitted_events AS raw
@@ -32,15 +30,16 @@ WITH named AS (
 tagged AS (
     SELECT DISTINCT event_id
     FROM (SELECT event_id, unnest(metadata) AS tag FROM admitted_events WHERE metadata IS NOT NULL)
-    WHERE NOT coalesce(is_clean_tag(tag.name, tag.content), FALSE)
+    WHERE NOT coalesce(is_clean_tag(tag.name, tag.content), FALSE) OR may_hold_id(tag.content)
 ),
 looked_at AS (
     SELECT
         named.event_id,
         raw_host,
-        CASE WHEN own_id IS NOT NULL OR has_accounts OR is_engine OR NOT has_shown_host OR NOT is_clean_address(url) THEN url END AS url,
-        CASE WHEN own_id IS NOT NULL OR is_suspect_text(title) THEN title END AS title,
-        CASE WHEN own_id IS NOT NULL OR tagged.event_id IS NOT NULL THEN metadata END AS metadata,
+        CASE WHEN has_accounts OR is_engine OR NOT has_shown_host OR NOT is_clean_address(url) OR may_hold_id(url)
+            THEN url END AS url,
+        CASE WHEN is_suspect_text(title) OR may_hold_id(title) THEN title END AS title,
+        CASE WHEN tagged.event_id IS NOT NULL THEN metadata END AS metadata,
         terms,
         own_id
     FROM named

@@ -228,7 +228,7 @@ def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[
                 "INSERT INTO fresh VALUES (?, ?, ?, NULL, NULL, ?)",
                 [UUID(int=i), UUID(int=user), START + timedelta(minutes=minutes), load],
             )
-        con.execute("CREATE OR REPLACE TEMP TABLE session_starts AS " + SESSION_STARTS, {"since": load - 1})
+        con.execute("CREATE OR REPLACE TEMP TABLE session_starts AS " + SESSION_STARTS)
         con.execute("CREATE OR REPLACE TEMP TABLE unsessioned AS " + UNSESSIONED)
         con.execute("CREATE OR REPLACE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": load})
         con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
