@@ -55,12 +55,12 @@ def describe_hosts(raw_hosts: Sequence[str]) -> pa.Table:
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
-@lru_cache(maxsize=65536)
 def shown_host(raw: str) -> str | None:
     """What may be shown of a host name; None when it is none."""
     return _describe(raw)[0]
 
 
+@lru_cache(maxsize=65536)
 def _describe(raw: str) -> tuple[str | None, str | None, str]:
     host = raw.rstrip(".")
     address = _address(host)

@@ -1,5 +1,6 @@
 -- What: one row per distinct address that had to be looked at, scrubbed.
--- Columns: address, clean (NULL when it has no host), removed (kinds, one entry per value).
+-- Columns: address, clean (NULL when it has no host), removed (kinds, one entry per value), counted (the same
+--   as a list of {column_name, kind, n}).
 -- Worked example: https://me:pw@example.com/users/ann?page=2&gclid=7#top becomes
 --   https://example.com/users/{user}?page=2, removed = [user, tracking, fragment, credentials].
 -- Needs: macros.sql; suspect_addresses, suspect_segments, judged_segments, suspect_parameters,
@@ -35,14 +36,17 @@ tails AS (
         list(removed ORDER BY removed) FILTER (removed <> 'term') AS removed  -- terms move to search_terms
     FROM parameters
     GROUP BY tail, term_parameter
+),
+addresses AS (
+    SELECT
+        address,
+        lower(split_part(address, '://', 1)) || '://' || host || coalesce(paths.clean, suspect.path)
+            || coalesce('?' || tails.kept, '') AS clean,
+        kinds_replaced(raw_host, host) || kinds_replaced(suspect.path, paths.clean) || coalesce(tails.removed, [])
+            || CASE WHEN contains(suspect.tail, '#') AND NOT ends_with(suspect.tail, '#') THEN ['fragment'] ELSE [] END
+            || CASE WHEN contains(address, '@') AND contains(url_authority(address), '@') THEN ['credentials'] ELSE [] END AS removed
+    FROM suspect_addresses AS suspect
+    LEFT JOIN paths ON paths.path = suspect.path AND paths.has_accounts = suspect.has_accounts
+    LEFT JOIN tails ON tails.tail = suspect.tail AND tails.term_parameter = suspect.term_parameter
 )
-SELECT
-    address,
-    lower(split_part(address, '://', 1)) || '://' || host || coalesce(paths.clean, addresses.path)
-        || coalesce('?' || tails.kept, '') AS clean,
-    kinds_replaced(raw_host, host) || kinds_replaced(addresses.path, paths.clean) || coalesce(tails.removed, [])
-        || CASE WHEN contains(addresses.tail, '#') AND NOT ends_with(addresses.tail, '#') THEN ['fragment'] ELSE [] END
-        || CASE WHEN contains(address, '@') AND contains(url_authority(address), '@') THEN ['credentials'] ELSE [] END AS removed
-FROM suspect_addresses AS addresses
-LEFT JOIN paths ON paths.path = addresses.path AND paths.has_accounts = addresses.has_accounts
-LEFT JOIN tails ON tails.tail = addresses.tail AND tails.term_parameter = addresses.term_parameter;
+SELECT *, counted_kinds('url', removed) AS counted FROM addresses;

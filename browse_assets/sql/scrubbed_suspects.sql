@@ -20,7 +20,7 @@ WITH tags AS (
 scrubbed AS (
     SELECT
         suspects.*,
-        addresses.removed AS url_removed,
+        addresses.counted AS url_counted,
         tags.removed AS tags_removed,
         without_own_id(addresses.clean, own_id) AS clean_url,
         without_own_id(CASE WHEN suspects.title IS NOT NULL THEN coalesce(titles.clean, suspects.title) END, own_id) AS clean_title,
@@ -39,10 +39,12 @@ SELECT
     clean_terms AS terms,
     clean_metadata AS metadata,
     nullif(
-        counted_kinds('url', coalesce(url_removed, []))
-            || counted_kinds('title', kinds_replaced(title, clean_title))
-            || counted_kinds('search_terms', kinds_replaced(terms, clean_terms))
-            || counted_kinds('metadata', coalesce(tags_removed, [])
-                || list_resize([]::VARCHAR[], coalesce(len(metadata) - len(clean_metadata), 0), 'personal_tag')),
+        CASE WHEN title IS NULL AND metadata IS NULL AND terms IS NOT DISTINCT FROM clean_terms THEN url_counted
+            ELSE coalesce(url_counted, [])
+                || counted_kinds('title', kinds_replaced(title, clean_title))
+                || counted_kinds('search_terms', kinds_replaced(terms, clean_terms))
+                || counted_kinds('metadata', coalesce(tags_removed, [])
+                    || list_resize([]::VARCHAR[], coalesce(len(metadata) - len(clean_metadata), 0), 'personal_tag'))
+        END,
         []) AS removed
 FROM scrubbed;

@@ -13,11 +13,9 @@ WITH named AS (
         raw.metadata,
         page.has_accounts,
         page.host = raw_host AS has_shown_host,
-        coalesce(
-            raw.search_terms,
-            CASE WHEN engine.domain IS NOT NULL
-                THEN nullif(unescaped(replace(parameter_value(raw.url, engine.term_parameter), '+', ' ')), '')
-            END) AS terms,
+        raw.search_terms,
+        CASE WHEN engine.domain IS NOT NULL AND raw.search_terms IS NULL
+            THEN nullif(parameter_value(raw.url, engine.term_parameter), '') END AS searched,
         engine.domain IS NOT NULL AS is_engine,
         -- A panel's ids only: a history file is named by its folder, which may be a word of the language.
         CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
@@ -40,9 +38,12 @@ looked_at AS (
             THEN url END AS url,
         CASE WHEN is_suspect_text(title) OR may_hold_id(title) THEN title END AS title,
         CASE WHEN tagged.event_id IS NOT NULL THEN metadata END AS metadata,
-        terms,
+        search_terms,
+        spaced,
         own_id
-    FROM named
+    FROM (SELECT *, replace(searched, '+', ' ') AS spaced FROM named) AS named
     LEFT JOIN tagged USING (event_id)
 )
-SELECT * FROM looked_at WHERE coalesce(url, title, terms) IS NOT NULL OR metadata IS NOT NULL;
+SELECT * EXCLUDE (search_terms, spaced), coalesce(search_terms, unescaped(spaced)) AS terms
+FROM looked_at
+WHERE coalesce(url, title, search_terms, spaced) IS NOT NULL OR metadata IS NOT NULL;
