@@ -106,11 +106,34 @@ def _pipeline(assets: tuple[str, ...], *, with_assets: bool = True, with_checks:
     return work
 
 
+def _scrubbing() -> Work:
+    """What is done to values, apart from sessions, writing the table and Dagster."""
+    from browse_assets.assets.consent import admit_events
+    from browse_assets.assets.scrubbing import scrub_admitted_events
+    from browse_assets.resources import load_keys, open_databases
+    from browse_assets.settings import load_settings
+
+    def work(csv: Path, folder: Path) -> int:
+        """Rows of the temporary table of scrubbed page views, made from the vault that raw_events has filled."""
+        del csv
+        os.environ.update(BROWSE_DATA_DIR=str(folder), BROWSE_SECRET_KEY=_SECRET)
+        settings = load_settings()
+        with open_databases(settings, vault="read") as con:
+            admit_events(con, 0)
+            scrub_admitted_events(con, load_keys(settings))
+            rows = con.execute("SELECT count(*) FROM fresh").fetchone()
+        assert rows is not None
+        return int(rows[0])
+
+    return work
+
+
 STAGES: dict[str, Callable[[], Work]] = {
     "generate": _generate,
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
     "pandas": _pandas,
+    "scrubbing": _scrubbing,
     **{name: partial(_pipeline, (name,), with_checks=False) for name in ASSETS},
     "checks": partial(_pipeline, ASSETS, with_assets=False),
 }
