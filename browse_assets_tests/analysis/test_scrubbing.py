@@ -299,6 +299,7 @@ def test_each_marker_is_in_the_guard(marker: str) -> None:
         ("https://ex.com/shoes#top", False),
         ("https://me@ex.com/shoes", False),
         ("https://ex.com:8080/shoes", False),
+        ("https://ex.com/shoes\\users\\ann", False),
     ],
 )
 def test_queries_stay_only_where_they_are_known_and_short(url: str, is_clean: bool) -> None:
