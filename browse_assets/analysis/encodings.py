@@ -17,13 +17,16 @@ UNDECODABLE = "{undecodable}"
 # Three by the rules of the house; what is still encoded after that is not understood.
 _DECODINGS = 3
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\u\{0{0,4}([0-9A-Fa-f]{1,4})\}|\\x([0-9A-Fa-f]{2})")
+_BREAKS = re.compile(r"[ \t\r\n]{2,3}|[\t\r\n]")
 # Dashes and spaces that people and typesetters put into numbers, and characters that cannot be seen.
 _PLAIN = str.maketrans(
     {
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
         **dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f", " "),
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", ""),
+        **dict.fromkeys("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", ""),  # directions
+        "\u00b7": ".",
     }
 )
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
@@ -31,6 +34,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{8,}={0,2}")
 _READABLE = re.compile(r"[A-Z]?[a-z]*[aeiouy][a-z]+|[A-Z]{2,}(?![a-z])|(?<!\d)(?:19|20)\d\d(?!\d)")
 # Letters and digits, or upper and lower case, in turns: how drawn characters look, and Base64.
 _MIXED = re.compile(r"[a-z0-9][A-Z]+[a-z0-9]+[A-Z]|[0-9][A-Za-z]+[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]+[0-9]")
+# No language writes longer words with digits or both cases in them; reading one takes its length squared.
+_LONGEST_WORD = 256
 _RANDOM_LENGTH = 16  # shorter ones are articles' and videos' ids: 11 (YouTube), 10 (Amazon), 12 (BBC)
 
 
@@ -45,13 +50,22 @@ def decoded(text: str) -> str:
         text = _unquoted(text)
     if _PERCENT.search(text):
         return UNDECODABLE
-    if "&" in text:
+    for _ in range(_DECODINGS):
+        if "&" not in text:
+            break
         text = html.unescape(text)
-    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    if "\\" in text:
+        text = _unescaped(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_PLAIN)).translate(_PLAIN)
         text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
-    return text
+    return _BREAKS.sub(" ", text)
+
+
+def _unescaped(text: str) -> str:
+    """Undo JavaScript's escapes; halves of characters are joined, and what has no other half is no character."""
+    text = _ESCAPED.sub(lambda match: chr(int(match[1] or match[2] or match[3], 16)), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _unquoted(text: str) -> str:
@@ -102,5 +116,7 @@ def _is_readable(part: str) -> bool:
         return True
     if len(part) < _RANDOM_LENGTH and not _MIXED.search(part):
         return True
+    if len(part) > _LONGEST_WORD:
+        return False
     readable = sum(len(word) for word in _READABLE.findall(part) if len(word) >= 4)
     return readable * 2 >= len(part)

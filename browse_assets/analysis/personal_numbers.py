@@ -53,6 +53,7 @@ _DATE = re.compile(
 _STAMP = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T_\-]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?"
 )
+_FRACTION = re.compile(r"(?:0|[1-9]\d{0,2})\.\d{4,}")
 _NORTH_AMERICAN = re.compile(r"(?:1[ .\-/])?\(?[2-9]\d\d\)?[ .\-/]{0,2}\d{3}[ .\-/]\d{4}")
 _AREA_CODE = re.compile(r"(?:\d{1,3} )?\((?!(?:19|20)\d\d\))\d{1,5}\)[ .\-/]?\d{2,5}(?:[ .\-/]?\d{2,5}){0,3}")
 
@@ -106,14 +107,17 @@ def is_phone(candidate: str, before: str, after: str = "") -> bool:
         return len(digits) >= 8
     if _PHONE_WORD.search(before[-24:]):
         return True
-    if _PRODUCT_WORD.search(before[-24:]) or _MONEY_BEFORE.search(before) or _UNITS_AFTER.search(after):
+    if _PRODUCT_WORD.search(before[-24:]) or _MONEY_BEFORE.search(before[-8:]) or _UNITS_AFTER.search(after[:16]):
         return False
     if candidate.startswith("00") and candidate[2] in "123456789":
         return len(digits) >= 10 and _is_valid(f"+{digits[2:]}", None)
     if _NORTH_AMERICAN.fullmatch(candidate) or _AREA_CODE.fullmatch(candidate):
         return True
     groups = re.findall(r"\d+", candidate)
-    if len(groups) == 1:
+    if _FRACTION.fullmatch(candidate):
+        return False
+    # No plan groups a national number in more than five without its trunk prefix.
+    if len(groups) == 1 or (len(groups) > 5 and not candidate.lstrip("(").startswith("0")):
         return False
     return len(digits) <= 13 and any(
         _is_national(candidate, tuple(map(len, groups)), region) for region in PHONE_REGIONS
@@ -139,7 +143,10 @@ def _usual_groups(candidate: str, region: str) -> set[tuple[int, ...]]:
     number = phonenumbers.parse(candidate, region)
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     usual = tuple(len(group) for group in re.findall(r"\d+", written))
-    groups = {usual, (usual[0] - 1, *usual[1:])} if written.lstrip("(").startswith("0") else {usual}
+    groups = {usual}
+    # Of a lone digit before others, as in drawn numbers of a lottery, nobody would say that a 0 is missing.
+    if written.lstrip("(").startswith("0") and usual[0] > 2:
+        groups.add((usual[0] - 1, *usual[1:]))
     if region in ("ES", "PT", "PL") and len(re.sub(r"\D", "", candidate)) == 9:
         groups |= {(3, 3, 3), (3, 2, 2, 2)}
     return groups
@@ -163,7 +170,9 @@ def is_address(candidate: str, before: str, after: str = "") -> bool:
         address = ipaddress.IPv4Address(candidate)
     except ValueError:
         return False
-    if _VERSION_WORD.search(before[-16:]) or _VERSION_AFTER.search(after):
+    if address.is_loopback or address.is_unspecified or address.packed[0] == 255:  # every machine's, and masks
+        return False
+    if _VERSION_WORD.search(before[-16:]) or _VERSION_AFTER.search(after[:16]):
         return False
     if _IP_WORD.search(before[-16:]) or not _A_WORD.search(before[-24:]):
         return True

@@ -45,7 +45,8 @@ _CONTENT_MARKERS = frozenset(
         " tags node listing listings hotel hotels place places property job jobs viewjob deal deals offer offers"
         " track tracks album albums artist artists song release releases download downloads version versions docs"
         " package packages thread threads t viewtopic forum post posts blog archive doi patent patents paper abs"
-        " game games event events collection collections commit"
+        " game games event events collection collections commit playlist playlists properties expose details prd pdp"
+        " pin ad rezept rezepte recette recettes gameid way directory voitures inserat anzeige s-anzeige"
     ).split()
 )
 # Words that stand where an account's name may stand, and are none.
@@ -56,6 +57,7 @@ _NO_ACCOUNT = frozenset(
         " watch reel reels stories story video videos groups group pages page events marketplace hashtag tag tags"
         " share sharer intent i p tv web app apps legal jobs download business ads policies gaming live discover"
         " trending following followers status statuses user users list lists topics topic all top latest popular"
+        " directory pin today ideas"
     ).split()
 )
 _CONTENT_ID = re.compile(r"id\d{9,10}|v\d{10}")  # an application's in Apple's store; a picture's version at Cloudinary
@@ -65,18 +67,29 @@ _STATIC_FILE = re.compile(
 _PERSONAL_ID = re.compile(r"[A-Za-z]{0,4}[\-_]?\d{4,}(?:[\-_]\d+)*")
 _SECRET = re.compile(r"(?=.*(?:\d|[a-z][A-Z]))[\w\-.=]{6,}")
 _SLUG_WORD = re.compile(r"[^\W\d_]{2,}")
+# How much of a text before and after a number is read to tell what it is: the longest slugs have 150 characters.
+_CONTEXT = 200
+# No title, tag or address is longer: descriptions end at 5,000 characters, browsers cut addresses at 8,000. The guard
+# `has_personal_pattern` knows this number.
+LONGEST = 10_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_NESTED_LINK = re.compile(r"https?:/{1,2}.*", re.IGNORECASE | re.DOTALL)
-_LINK = re.compile(r"https?:/{1,2}[^\s\"'<>]+", re.IGNORECASE)
-_BARE_LINK = re.compile(r"(?<![\w@./\-])((?:[\w\-]+\.)+[a-z]{2,})(/[^\s\"'<>?#]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE)
+_NESTED_LINK = re.compile(r"https?:[/\\]{1,4}.*", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"https?:[/\\]{1,4}[^\s\"'<>/\\][^\s\"'<>]*", re.IGNORECASE)
+_BARE_LINK = re.compile(
+    r"(?<![\w@./\-])((?:(?<!:)//)?(?:[\w\-]+\.)+[a-z]{2,})(/[^\s\"'<>?#]*)(?:[?#][^\s\"'<>]*)?", re.IGNORECASE
+)
 _APP_LINK = re.compile(r"(?<![\w])(?!https?:)([a-z][a-z0-9+.\-]{1,30}:/{1,2})(?![/{])[^\s\"'<>{]+", re.IGNORECASE)
-_LINK_PARTS = re.compile(r"(https?):/{1,2}([^/?#\\]*)([^?#]*)", re.IGNORECASE)
+_LINK_PARTS = re.compile(r"(https?):[/\\]{1,4}([^/?#\\]*)([^?#]*)", re.IGNORECASE)
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_\-]{6,}(?:\.[A-Za-z0-9_\-]+)*=*")
-_EMAIL = re.compile(r"[^\s@<>()\[\]{},;:\"'/\\=&?|]+@(?:[\w\-]+\.)+[^\W\d_][\w\-]*")
+# A name begins where none of its characters stands before; else each of them would be tried as the first.
+_EMAIL = re.compile(
+    r"(?:\"[^\"\s@]{1,32}(?: [^\"\s@]{1,32}){0,3}\"|(?<![^\s@<>()\[\]{},;:\"'/\\=&?|])[^\s@<>()\[\]{},;:\"'/\\=&?|]+)"
+    r"@(?:(?:[\w\-]+\.)+[^\W\d_][\w\-]*|\[(?:IPv6:)?[0-9a-fA-F:.]{3,45}\])"
+)
 _SPELLED_EMAIL = re.compile(
-    r"[\w.+\-]+\s*(?:\(at\)|\[at\]|\{at\}|<at>)\s*[\w\-]+(?:\s*(?:\.|\(dot\)|\[dot\]|\{dot\}|\bdot\b)\s*[\w\-]+)+"
-    r"|[\w.+\-]+ at (?:[\w\-]+ dot [a-z]{2,}"
+    r"(?<![\w.+\-])[\w.+\-]+\s?(?:\(at\)|\[at\]|\{at\}|<at>)\s?[\w\-]+(?:\s?(?:\.|\(dot\)|\[dot\]|\{dot\}|\bdot\b)\s?[\w\-]+)+"
+    r"|(?<![\w.+\-])[\w.+\-]+ (?:at|@) (?:[\w\-]+ dot [a-z]{2,}"
     r"|(?:gmail|googlemail|yahoo|hotmail|outlook|live|icloud|aol|gmx|web|proton(?:mail)?|mail)\.\w+)",
     re.IGNORECASE,
 )
@@ -87,17 +100,25 @@ _SECRET_PAIR = re.compile(
     r"\b(session(?:_?id)?|sid|j?sessionid|phpsessid|token|access_token|auth|api_?key|password|passwd|pwd|secret)(=|%3D)[^\s&;/?#]+",
     re.IGNORECASE,
 )
+# Prefixes that say so: keys of Amazon, GitHub, GitLab, Slack, Google, Stripe and OpenAI.
+_ISSUED_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(?:A[KS]IA[0-9A-Z]{16}|gh[oprsu]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abeoprs]-[\w\-]{10,}"
+    r"|AIza[\w\-]{30,}|ya29\.[\w\-]{10,}|glpat-[\w\-]{20,}|[prs]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-proj-[\w\-]{16,})"
+)
 _UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ .\-]?[A-Za-z0-9]{1,4}){3,9}(?![A-Za-z0-9])")
-_CARD = re.compile(r"(?<![\d.,])\d(?:[ .\-_]?\d){12,18}(?!\d)")
+_CARD = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ .\-_]?\d){12,18}(?!\d)")
 _SSN = re.compile(r"(?<!\d)(?<!\d-)(?!000|9)\d{3}([\- ])(?!00)\d{2}\1(?!0000)\d{4}(?!\d|-\d)")
-_PLACE = re.compile(r"(-?\d{1,3}\.\d{3,})\s*(?:[,;/ _]|%2C)\s*(-?\d{1,3}\.\d{3,})(?!\d|\.\d)")
+_PLACE = re.compile(
+    r"(-?\d{1,3}\.\d{3,})\s?(?:[NS]?\s?[,;/ _|]|%2C|!4d|[\"',;&]{0,2}\s?[\"']?(?:lng|lon|long|longitude)[\"']?\s?[=:])"
+    r"\s?(-?\d{1,3}\.\d{3,})(?!\d|\.\d)"
+)
 _DEGREES = re.compile(
     r"\d{1,3}(?:\.\d{2,}°|°\s*\d{1,2}['′](?:\s*\d{1,2}(?:\.\d+)?[\"″])?)\s*[NSEWO](?!\w)", re.IGNORECASE
 )
 _ADDRESS_6 = re.compile(r"(?<![a-z0-9:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![a-z0-9:])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)")
-_PHONE = re.compile(r"(?<![^\W_])(?<![.,:#])(?:\(?\+)?\(?\d(?:[ ().\-/_]{0,3}\d){6,16}(?!\d)")
+_PHONE = re.compile(r"(?<![^\W_])(?<![.,#])(?<!\d:)(?:\(?\+)?\(?\d(?:[ ().\-/_]{0,3}\d){6,16}(?!\d|[A-WYZa-wyz]\d)")
 _RUN = re.compile(r"\d{9,}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_\-]{7,}={0,2}")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
@@ -107,8 +128,11 @@ def scrub_text(text: str) -> str:
     """The text with personal data replaced by placeholders; the very same text when there is none.
 
     It is judged decoded: percent encoding up to three times, HTML and JavaScript escapes, full-width
-    characters, words of Base64 and hexadecimal digits. Links in it lose credentials, query and fragment.
+    characters, words of Base64 and hexadecimal digits. Links in it lose credentials, query and fragment. What
+    stands behind the first LONGEST characters becomes `{undecodable}`.
     """
+    if len(text) > LONGEST:
+        return scrub_text(text[:LONGEST]) + UNDECODABLE
     linked = _applied(_LINK_RULES, text)  # as it stands, since a link ends at a space that is not encoded
     clear = decoded(linked)
     found = _applied(_TEXT_RULES, clear)
@@ -117,6 +141,8 @@ def scrub_text(text: str) -> str:
 
 def scrub_technical(text: str) -> str:
     """As `scrub_text`, for meta tags whose numbers and tokens are the site's own: versions, keys, sizes, prices."""
+    if len(text) > LONGEST:
+        return scrub_technical(text[:LONGEST]) + UNDECODABLE
     clear = decoded(text)
     found = _applied(_TECHNICAL_RULES, clear)
     return text if found == clear else found
@@ -130,10 +156,10 @@ def scrub_segment(segment: str, before: str, earlier: str = "") -> str:
         before: the segment before it; ACCOUNT where the site's addresses begin with an account's name.
         earlier: the segment before that.
 
-    Returns `{undecodable}` for what is no text after three decodings. Path parameters (`;jsessionid=`), and
-    a query or fragment that hides in the segment by encoding, are cut.
+    Returns `{undecodable}` for what is no text after three decodings or longer than LONGEST.
+    Path parameters (`;jsessionid=`), and a query or fragment that hides in the segment by encoding, are cut.
     """
-    clear = decoded(segment)
+    clear = decoded(segment) if len(segment) <= LONGEST else UNDECODABLE
     if UNDECODABLE in clear or _CONTROL.search(clear):
         return UNDECODABLE
     context = _context(before.lower(), earlier.lower())
@@ -152,7 +178,7 @@ def _context(before: str, earlier: str) -> str:
 
 
 def _scrub_piece(piece: str, marker: str) -> str:
-    if piece[:1] in ("@", "~") and len(piece) > 1:
+    if piece[:1] in ("@", "~") and len(piece) > 1 and marker not in ("package", "packages", "npm"):  # @types/node
         return f"{piece[0]}{{{kind_of(piece[1:]) or 'user'}}}"
     if (marker in _USER_MARKERS or marker == ACCOUNT) and piece and piece.lower() not in _NO_ACCOUNT:
         return "{user}"
@@ -177,7 +203,8 @@ def scrub_address(address: str) -> str:
     host = shown_host(re.sub(r":\d*$", "", parts[2].rpartition("@")[2]).lower()) if parts else None
     if parts is None or host is None:
         return UNDECODABLE
-    return f"{parts[1].lower()}://{host}{_scrub_path(parts[3])}"
+    path = parts[3].replace("\\", "/")  # as browsers read it (WHATWG URL)
+    return f"{parts[1].lower()}://{host}{_scrub_path(path)}"
 
 
 def _scrub_path(path: str) -> str:
@@ -196,7 +223,7 @@ def personal_kind(name: str, value: str) -> str | None:
         name: of the parameter, which says what a number is (`page=`, `isbn=`).
         value: as it stands in the address, percent-encoded, `+` for spaces.
     """
-    clear = decoded(value.replace("+", " "))
+    clear = decoded(value.replace("+", " ")) if len(value) <= LONGEST else UNDECODABLE
     if UNDECODABLE in clear or _CONTROL.search(clear):
         return "undecodable"
     if _NESTED_LINK.search(clear) and scrub_address(clear) != clear:
@@ -234,6 +261,14 @@ def _judge_bare_link(match: re.Match[str]) -> str:
     return f"{match[1]}{_scrub_path(match[2])}"
 
 
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - _CONTEXT) : match.start()]
+
+
+def _after(match: re.Match[str]) -> str:
+    return match.string[match.end() : match.end() + _CONTEXT]
+
+
 def _always(placeholder: str) -> Callable[[re.Match[str]], str]:
     return lambda _: placeholder
 
@@ -242,7 +277,7 @@ def _judge_iban(match: re.Match[str]) -> str:
     end = numbers.iban_end(match[0])
     if end:
         return "{iban}" + match[0][end:]
-    is_named = re.search(r"iban\W*$", match.string[: match.start()], re.IGNORECASE)
+    is_named = re.search(r"iban\W*$", _before(match), re.IGNORECASE)
     return "{iban}" if is_named else match[0]
 
 
@@ -255,9 +290,7 @@ def _judge_place(match: re.Match[str]) -> str:
 
 
 def _judge_address(match: re.Match[str]) -> str:
-    return (
-        "{ip}" if numbers.is_address(match[0], match.string[: match.start()], match.string[match.end() :]) else match[0]
-    )
+    return "{ip}" if numbers.is_address(match[0], _before(match), _after(match)) else match[0]
 
 
 def _judge_address_6(match: re.Match[str]) -> str:
@@ -267,13 +300,15 @@ def _judge_address_6(match: re.Match[str]) -> str:
 def _judge_phone(match: re.Match[str]) -> str:
     """The longest run of its groups that is a telephone number: other numbers may stand beside it, but what a dash
     or a dot joins is one number."""
-    text, before, after = match[0], match.string[: match.start()], match.string[match.end() :]
+    text, before, after = match[0], _before(match), _after(match)
     if re.search(r"\d[\-._]$", before):
         return text
     groups = [(group.start(), group.end()) for group in re.finditer(r"(?:\(?\+)?\(?\d+\)?", text)]
     for first in range(len(groups)):
         for last in range(len(groups), first, -1):
             start, end = groups[first][0], groups[last - 1][1]
+            if end - start < 7:  # digits of the shortest number
+                break
             if text[start - 1 : start] in ("-", ".", "_") or text[end : end + 1] in ("-", ".", "_"):
                 continue
             if numbers.is_phone(text[start:end], before + text[:start], text[end:] + after):
@@ -282,7 +317,7 @@ def _judge_phone(match: re.Match[str]) -> str:
 
 
 def _judge_run(match: re.Match[str]) -> str:
-    before = match.string[: match.start()]
+    before = _before(match)
     is_fraction = before.endswith(".") and before[-2:-1].isdigit()
     if is_fraction or numbers.is_date(match[0]) or numbers.is_product_number(match[0], before):
         return match[0]
@@ -291,7 +326,7 @@ def _judge_run(match: re.Match[str]) -> str:
 
 def _judge_slug_run(match: re.Match[str]) -> str:
     """Articles carry their number, of up to 13 digits, at one end of three words or more that name no customer."""
-    before, after = match.string[: match.start()].rpartition("/")[2], match.string[match.end() :]
+    before, after = _before(match).rpartition("/")[2], _after(match)
     words = _SLUG_WORD.findall(before.lower()) or _SLUG_WORD.findall(after.partition(".")[0].lower())
     is_at_an_end = not before or re.fullmatch(r"(?:\.\w{2,5})?", after) is not None
     is_number = len(match[0]) <= 13 and not match[0].startswith("0")
@@ -315,6 +350,7 @@ def _judge_encoded_word(match: re.Match[str]) -> str:
 # In this order: what is longer and surer goes first, so that its parts are not taken for something else.
 _SURE_RULES: _Rules = (
     (_TOKEN, _always("{token}")),
+    (_ISSUED_TOKEN, _always("{token}")),
     (_EMAIL, _always("{email}")),
     (_SPELLED_EMAIL, _always("{email}")),
     (_SECRET_PAIR, lambda match: f"{match[1]}{match[2]}{{token}}"),
@@ -335,14 +371,14 @@ _LINK_RULES: _Rules = (
 )
 _TEXT_RULES: _Rules = (
     *_LINK_RULES,
-    *_SURE_RULES[:4],
+    *_SURE_RULES[:5],
     (_HANDLE, _always("{user}")),
-    *_SURE_RULES[4:],
+    *_SURE_RULES[5:],
     (_WORD, _judge_word),
     (_RUN, _judge_run),
 )
 # Tags that name versions, applications and sizes.
-_TECHNICAL_RULES: _Rules = (*_SURE_RULES[:4], (_WORD, _judge_encoded_word))
+_TECHNICAL_RULES: _Rules = (*_SURE_RULES[:5], (_WORD, _judge_encoded_word))
 _PATH_RULES: _Rules = (*_SURE_RULES, (_WORD, _judge_word), (_RUN, _judge_slug_run))
 # Names of files and of what is for sale or to be read: their numbers and hashes are not a person's.
 _CONTENT_RULES: _Rules = (*_SURE_RULES, (_WORD, _judge_encoded_word))

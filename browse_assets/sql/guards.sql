@@ -6,9 +6,10 @@
 -- is_clean_address(url)        is_clean_address('https://example.com/shoes?page=2') = true
 -- is_clean_tag(name, content)  is_clean_tag('author', 'Ann') = false
 
--- Whether an address stays as it is, for sure: nothing to look at behind its scheme.
+-- Whether an address stays as it is, for sure: nothing to look at behind its scheme. A backslash is a slash, which no
+-- pattern of paths knows: https://example.com/a\users\ann.
 CREATE OR REPLACE TEMP MACRO is_clean_address(url) AS
-    has_clean_form(url) AND NOT has_personal_path(url);
+    has_clean_form(url) AND NOT has_personal_path(url) AND NOT contains(url, chr(92));
 
 -- Whether all of a tag stays as it is, for sure.
 CREATE OR REPLACE TEMP MACRO is_clean_tag(name, content) AS

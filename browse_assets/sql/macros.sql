@@ -47,10 +47,10 @@ CREATE OR REPLACE TEMP MACRO url_tail(url) AS substr(url, length(url_head(url)) 
 
 -- Seven digits with the separators of telephone numbers between them; what is encoded; words that are long,
 -- or mix letters and digits or cases as drawn ones do; characters that stand for others.
-CREATE OR REPLACE TEMP MACRO personal_pattern() AS '[0-9](?:[ ().\-/_\x{00A0}\x{00AD}\x{2007}\x{2009}-\x{200D}\x{2010}-\x{2014}\x{202F}\x{2060}\x{2212}\x{FEFF}]{0,3}[0-9]){6}|[A-Za-z0-9+_]{15}|[a-z0-9][A-Z]+[a-z0-9]+[A-Z]|[0-9][A-Za-z]+[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]+[0-9]|@|%[0-9a-fA-F]{2}|\\u|eyJ|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[A-Za-z]{2}[0-9]{2}[ .\-]?[A-Za-z0-9]{4}[ .\-]?[A-Za-z0-9]{4}[ .\-]?[A-Za-z0-9]{3}|[0-9]\.[0-9]{3}|[0-9]\.[0-9]{1,2}\.[0-9]{1,3}\.[0-9]|[0-9]°|:[0-9a-fA-F]{0,4}:|[(\[{<][aA][tT][)\]}>]| [aA][tT] [^ ]+(?: [dD][oO][tT] |\.)|[^\x00-\x7F][0-9]|[0-9][^\x00-\x7F]|[\x{00B2}\x{00B3}\x{00B9}\x{0660}-\x{0669}\x{06F0}-\x{06F9}\x{0966}-\x{096F}\x{2024}\x{2070}-\x{2089}\x{2460}-\x{249B}\x{FE50}-\x{FE6B}\x{FF01}-\x{FF5E}\x{1D400}-\x{1D7FF}]';
+CREATE OR REPLACE TEMP MACRO personal_pattern() AS '[0-9](?:[ \t\r\n().\-/_\x{00A0}\x{00AD}\x{00B7}\x{061C}\x{2007}\x{2009}-\x{200F}\x{2010}-\x{2015}\x{202A}-\x{202F}\x{2060}\x{2066}-\x{2069}\x{2212}\x{FEFF}]{0,3}[0-9]){6}|[A-Za-z0-9+_]{15}|[a-z0-9][A-Z]+[a-z0-9]+[A-Z]|[0-9][A-Za-z]+[0-9]+[A-Za-z]|[A-Za-z][0-9]+[A-Za-z]+[0-9]|@|%[0-9a-fA-F]{2}|\\[ux]|eyJ|xox[abeoprs]-|ya29\.|glpat-|sk-proj-|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[A-Za-z]{2}[0-9]{2}[ .\-]?[A-Za-z0-9]{4}[ .\-]?[A-Za-z0-9]{4}[ .\-]?[A-Za-z0-9]{3}|[0-9]\.[0-9]{3}|[0-9]\.[0-9]{1,2}\.[0-9]{1,3}\.[0-9]|[0-9]°|:[0-9a-fA-F]{0,4}:|[(\[{<][aA][tT][)\]}>]| [aA][tT] [^ ]+(?: [dD][oO][tT] |\.)|[^\x00-\x7F][0-9]|[0-9][^\x00-\x7F]|[\x{00B2}\x{00B3}\x{00B9}\x{0660}-\x{0669}\x{06F0}-\x{06F9}\x{0966}-\x{096F}\x{2024}\x{2070}-\x{2089}\x{2460}-\x{249B}\x{FE50}-\x{FE6B}\x{FF01}-\x{FF5E}\x{1D400}-\x{1D7FF}]';
 
 CREATE OR REPLACE TEMP MACRO has_personal_pattern(t) AS
-    regexp_matches(t, personal_pattern() || '|=|&[#a-zA-Z]|:/|[a-zA-Z]\.[a-zA-Z]{2,}/');
+    regexp_matches(t, personal_pattern() || '|=|&[#a-zA-Z]|:[/\\]|[a-zA-Z]\.[a-zA-Z]{2,}/') OR strlen(t) > 10000;
 
 CREATE OR REPLACE TEMP MACRO is_personal_tag(name) AS
     regexp_matches(lower(name), '^(article:|book:|music:|video:|og:|dc\.|dcterms\.|sailthru\.|parsely-|twitter:)?(author|creator|byl)|profile:|username|user[_-]?(id|name)|fb:(admins|profile_id)|e-?mail|(^|[^i])phone|^geo\.|^icbm|place:location|latitude|longitude|street|csrf|token|nonce|session|^al:.*:url$|app:url')
