@@ -13,7 +13,28 @@ from stdnum import iban, isbn, luhn
 
 # Numbering plans that national forms are tried against, in the order of their people on the web; one
 # takes 0.1 ms. Other countries' numbers are found in their international form, or by the word before.
-PHONE_REGIONS = ("US", "GB", "DE", "FR", "IN", "BR", "ES", "IT", "NL", "AU", "PL", "PT", "AT", "CH", "SE", "JP")
+PHONE_REGIONS = (
+    "US",
+    "GB",
+    "DE",
+    "FR",
+    "IN",
+    "BR",
+    "ES",
+    "IT",
+    "NL",
+    "AU",
+    "PL",
+    "PT",
+    "AT",
+    "CH",
+    "BE",
+    "SE",
+    "DK",
+    "IE",
+    "RU",
+    "JP",
+)
 
 _PHONE_WORD = re.compile(
     r"(?<![a-z])(?:call(?: us| me)?|phone|tele?fon[eo]?|tel|t[ée]l(?:[ée]phone)?|mobile?|m[óo]vil|cell(?:ulare)?|handy"
@@ -125,10 +146,12 @@ def is_phone(candidate: str, before: str, after: str = "") -> bool:
 
 
 def _is_national(candidate: str, groups: tuple[int, ...], region: str) -> bool:
-    """Valid in the region's plan; without the trunk prefix 0 it must be grouped as people group it there."""
+    """Valid in the region's plan; without the trunk prefix 0 it must be grouped as people group it there, and
+    not by twos, as lottery numbers are."""
     if not _is_valid(candidate, region):
         return False
-    return candidate.lstrip("(").startswith("0") or groups in _usual_groups(candidate, region)
+    has_trunk_prefix = candidate.lstrip("(").startswith("0")
+    return has_trunk_prefix or (max(groups) > 2 and groups in _usual_groups(candidate, region))
 
 
 @lru_cache(maxsize=65536)

@@ -173,7 +173,9 @@ def scrub_segment(segment: str, before: str, earlier: str = "") -> str:
 
 
 def _context(before: str, earlier: str) -> str:
-    """What says most of a segment: the one before it, unless only the one before that is known."""
+    """What says most of a segment: the one before it, unless that is a number of an account or says nothing."""
+    if earlier in _USER_MARKERS and before.isdigit():
+        return earlier  # /users/123/ann
     return earlier if earlier in _CONTENT_MARKERS and before not in MARKERS and before != ACCOUNT else before
 
 
@@ -186,8 +188,20 @@ def _scrub_piece(piece: str, marker: str) -> str:
         return f"{{{kind_of(piece) or 'token'}}}"
     if marker in _PERSONAL_MARKERS and _PERSONAL_ID.fullmatch(piece):
         return f"{{{kind_of(piece) or 'id'}}}"
-    is_content = marker in _CONTENT_MARKERS or _STATIC_FILE.search(piece) or _CONTENT_ID.fullmatch(piece)
+    if _STATIC_FILE.search(piece):
+        return _applied_in_context(_FILE_RULES, piece, marker)
+    is_content = marker in _CONTENT_MARKERS or _CONTENT_ID.fullmatch(piece) or _is_number_of(marker, piece)
     return _applied_in_context(_CONTENT_RULES if is_content else _PATH_RULES, piece, marker)
+
+
+def _is_number_of(slug: str, piece: str) -> bool:
+    """Whether a number stands behind the slug of what it numbers: three words or more that name no customer."""
+    words = _SLUG_WORD.findall(slug)
+    return (
+        len(words) >= 3
+        and not MARKERS.intersection(words)
+        and re.fullmatch(r"[1-9]\d{8,12}(?:\.\w{2,5})?", piece) is not None
+    )
 
 
 def _applied_in_context(rules: "_Rules", piece: str, marker: str) -> str:
@@ -228,7 +242,9 @@ def personal_kind(name: str, value: str) -> str | None:
         return "undecodable"
     if _NESTED_LINK.search(clear) and scrub_address(clear) != clear:
         return kind_of(clear) or "parameter"
-    found = _applied(_PATH_RULES, f"{name}={clear}")
+    if "/" in clear and (path := _scrub_path(clear)) != clear:
+        return _new_kind(path, clear)
+    found = _applied((*_PATH_RULES, (_HANDLE, _always("{user}"))), f"{name}={clear}")
     return None if found == f"{name}={clear}" else _new_kind(found, clear)
 
 
@@ -378,7 +394,11 @@ _TEXT_RULES: _Rules = (
     (_RUN, _judge_run),
 )
 # Tags that name versions, applications and sizes.
-_TECHNICAL_RULES: _Rules = (*_SURE_RULES[:5], (_WORD, _judge_encoded_word))
+_TECHNICAL_RULES: _Rules = (
+    *(rule for rule in _SURE_RULES if rule[0] not in (_UUID, _PLACE, _ADDRESS_6, _ADDRESS, _PHONE)),
+    (_WORD, _judge_encoded_word),
+)
 _PATH_RULES: _Rules = (*_SURE_RULES, (_WORD, _judge_word), (_RUN, _judge_slug_run))
-# Names of files and of what is for sale or to be read: their numbers and hashes are not a person's.
+# What is for sale or to be read: its numbers and hashes are not a person's; nor are those of files.
 _CONTENT_RULES: _Rules = (*_SURE_RULES, (_WORD, _judge_encoded_word))
+_FILE_RULES: _Rules = tuple(rule for rule in _CONTENT_RULES if rule[0] is not _UUID)

@@ -14,7 +14,8 @@ CREATE OR REPLACE TEMP MACRO is_clean_address(url) AS
 -- Whether all of a tag stays as it is, for sure.
 CREATE OR REPLACE TEMP MACRO is_clean_tag(name, content) AS
     length(name) BETWEEN 1 AND 64
-    AND NOT regexp_matches(name, '(?i)auth|creat|byl|prof|user|fb:|mail|phone|geo|icbm|place|itude|street|csrf|token|nonce|session|app:url|^al:|[0-9]{5}|[^a-z0-9:_.\-]')
+    AND NOT regexp_matches(name, '(?i)auth|creat|byl|prof|user|fb:|mail|phone|geo|icbm|place|itude|street|csrf|token|nonce|session|app:url|^al:|[0-9](?:[._:\-]?[0-9]){4}|[^a-z0-9:_.\-]')
+    AND (length(name) < 12 OR NOT regexp_matches(name, '[a-z0-9][A-Z]+[a-z0-9]+[A-Z]'))
     AND (content IS NULL
         OR CASE WHEN starts_with(content, 'https://') OR starts_with(content, 'http://')
                 THEN is_clean_address(content)

@@ -55,7 +55,8 @@ CREATE OR REPLACE TEMP MACRO has_personal_pattern(t) AS
 CREATE OR REPLACE TEMP MACRO is_personal_tag(name) AS
     regexp_matches(lower(name), '^(article:|book:|music:|video:|og:|dc\.|dcterms\.|sailthru\.|parsely-|twitter:)?(author|creator|byl)|profile:|username|user[_-]?(id|name)|fb:(admins|profile_id)|e-?mail|(^|[^i])phone|^geo\.|^icbm|place:location|latitude|longitude|street|csrf|token|nonce|session|^al:.*:url$|app:url')
     OR NOT regexp_matches(name, '^[A-Za-z0-9:_.\-]{1,64}$')
-    OR regexp_matches(name, '[0-9]{5}');
+    OR regexp_matches(name, '[0-9](?:[._:\-]?[0-9]){4}')
+    OR (length(name) >= 12 AND regexp_matches(name, '[0-9]') AND regexp_matches(name, '[a-z0-9][A-Z]+[a-z0-9]+[A-Z]'));
 
 -- Its numbers and tokens are the site's own: versions, application ids, sizes, prices, times.
 CREATE OR REPLACE TEMP MACRO is_technical_tag(name) AS

@@ -24,6 +24,6 @@ placed AS (
 SELECT
     *,
     segment <> '' AND (
-        before = '@' OR before IN (SELECT marker FROM markers)
+        before = '@' OR before IN (SELECT marker FROM markers) OR earlier IN (SELECT marker FROM markers)
         OR has_personal_pattern(segment) OR regexp_matches(segment, '^~|[;?#]')) AS is_suspect
 FROM placed;

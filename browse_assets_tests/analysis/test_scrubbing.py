@@ -41,6 +41,7 @@ from browse_assets.sql import read_sql
         ("+1 212\u2011555\u20110142", "{phone}"),
         ("06 12 34 56 78", "{phone}"),
         ("98765 43210", "{phone}"),
+        ("8 800 555 01 00", "{phone}"),
         ("Call 212 555 0142 2024", "Call {phone}"),
         ("card 4111 1111 1111 1111", "card {card}"),
         ("amex 3782-822463-10005", "amex {card}"),
@@ -111,6 +112,7 @@ def test_personal_data_in_texts(text: str, expected: str) -> None:
         "Subnet 255.255.255.0",
         "Donaudampfschifffahrtsgesellschaft",
         "JavaScriptCore and WebAssembly",
+        "Lottery: 3 12 19 24 33 41",
     ],
 )
 def test_what_is_not_personal_stays_as_it_is(text: str) -> None:
@@ -148,6 +150,7 @@ def test_numbers_of_technical_tags_are_the_sites_own() -> None:
         ("https://ex.com/a%253Femail%253Dann", "https://ex.com/a"),
         ("https://ex.com/@ann/post", "https://ex.com/@{user}/post"),
         ("https://ex.com/Users/ann", "https://ex.com/Users/{user}"),
+        ("https://ex.com/users/123/ann", "https://ex.com/users/{user}/{user}"),
         ("https://ex.com/user/login", "https://ex.com/user/login"),
         ("https://ex.com/3f2504e0-4f89-41d3-9a0c-0305e82c3301", "https://ex.com/{id}"),
         ("https://ex.com/orders/12345678", "https://ex.com/orders/{id}"),
@@ -181,6 +184,8 @@ def test_personal_data_in_addresses(url: str, expected: str) -> None:
         "/media/3f2a9c1b3f2a9c1b3f2a9c1b3f2a9c1b.jpg",
         "/image/upload/w_300,h_300,c_fill/v7535445968/game.jpg",
         "/doi/10.1603/s38171-021-45966-x",
+        "/the-women-kristin-hannah/1143445466",
+        "/files/trending-products_c8d0d15c-9afc-47e3-9ba2-f7bad0505b9b.png",
         "/releases/1.0.77.42",
         "/pdf/2303.08774v6",
         "/global-stocks-markets-dow-news-03-11-2024-7f6e5d4c",
@@ -209,6 +214,8 @@ def test_the_first_segment_of_a_social_site_is_an_account() -> None:
         ("sort", "https%3A%2F%2Fb.com%2Fusers%2Fann", "user"),
         ("sort", "https%3A%2F%2Fb.com%2Fa%3Fid%3D4475549", "id"),
         ("page", "%25252525", "undecodable"),
+        ("page", "%2Fusers%2Fann%2Fedit", "user"),
+        ("page", "@ann_smith", "user"),
     ],
 )
 def test_parameters(name: str, value: str, kind: str | None) -> None:
