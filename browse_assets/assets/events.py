@@ -201,7 +201,9 @@ def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, ner_model: str | None) -> None:
     admit_events(con, since)
     scrub_admitted_events(con, keys, ner_model=ner_model)
-    if since:
+    if since:  # a few rows, read three times; the first load's many are read as they are made
+        con.execute("CREATE TEMP TABLE fresh_rows AS SELECT * FROM fresh")
+        con.execute("CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM fresh_rows")
         con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS)
         con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
     else:

@@ -1,4 +1,4 @@
-"""From the vault's page views to the temporary table `fresh`, without personal data.
+"""From the vault's page views to the temporary view `fresh`, without personal data.
 
 What belongs here: the order of the statements, and handing each distinct suspicious value to the rules
 once. What does not: the rules (`analysis/scrubbing.py`), what is suspicious (`sql/suspects.sql`).
@@ -16,7 +16,7 @@ from browse_assets.sql import read_sql
 
 
 def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_model: str | None = None) -> None:
-    """Make `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
+    """Make the view `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
 
     One call of Python per distinct suspicious value, none per event; the rest is SQL.
 
@@ -34,7 +34,7 @@ def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_mod
     _judge_addresses(con)
     _judge_texts(con, ner_model)
     _create(con, "scrubbed_suspects")
-    con.execute("CREATE OR REPLACE TEMP TABLE fresh AS " + read_sql("scrubbed_events"))
+    con.execute("CREATE OR REPLACE TEMP VIEW fresh AS " + read_sql("scrubbed_events"))
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -63,12 +63,22 @@ def make_guards(con: duckdb.DuckDBPyConnection, *, reads_all_texts: bool = False
     # Words and numbers of up to 14 and 4 characters: no rule finds anything in them.
     con.execute(
         "CREATE OR REPLACE TEMP MACRO has_clean_form(url) AS regexp_full_match(url, "
-        "'https?://(?:[a-z.\\-]|[0-9]{1,3}[a-z.\\-])+(?:/[^?#:]*)?"
+        "'https?://(?:[a-z.\\-]|[0-9]{1,3}[a-z.\\-])+(?:/[^?#:\\\\]*)?"
         f"(?:\\?(?:(?:{names[0]})=(?:[A-Z]?[a-z_]{{0,14}}[0-9]{{0,4}}|[A-Z]{{1,3}})(?:&|$))*)?')"
     )
     read_texts = "t IS NOT NULL" if reads_all_texts else "has_personal_pattern(t)"
     con.execute(f"CREATE OR REPLACE TEMP MACRO is_suspect_text(t) AS {read_texts}")
     con.execute(read_sql("guards"))
+
+
+def _make_term_macro(con: duckdb.DuckDBPyConnection) -> None:
+    """Make `term_of(url, parameter)`: what was searched for, still encoded; a pattern per engine's parameter."""
+    parameters = con.execute("SELECT DISTINCT term_parameter FROM search_engines ORDER BY 1").fetchall()
+    cases = "".join(
+        f" WHEN '{parameter}' THEN regexp_extract(url, '[?&#]{re.escape(parameter)}=([^&#]*)', 1)"
+        for (parameter,) in parameters
+    )
+    con.execute(f"CREATE OR REPLACE TEMP MACRO term_of(url, parameter) AS CASE parameter{cases} END")
 
 
 def _in_any_case(word: str) -> str:
@@ -98,6 +108,7 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         "CREATE OR REPLACE TEMP TABLE search_engines AS SELECT domain, term_parameter "
         "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
     )
+    _make_term_macro(con)
 
 
 def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:

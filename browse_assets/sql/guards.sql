@@ -9,7 +9,7 @@
 -- Whether an address stays as it is, for sure: nothing to look at behind its scheme. A backslash is a slash, which no
 -- pattern of paths knows: https://example.com/a\users\ann.
 CREATE OR REPLACE TEMP MACRO is_clean_address(url) AS
-    has_clean_form(url) AND NOT has_personal_path(url) AND NOT contains(url, chr(92));
+    has_clean_form(url) AND NOT has_personal_path(url);
 
 -- Whether all of a tag stays as it is, for sure.
 CREATE OR REPLACE TEMP MACRO is_clean_tag(name, content) AS

@@ -23,15 +23,6 @@ CREATE OR REPLACE TEMP MACRO authority_host(authority) AS
 
 CREATE OR REPLACE TEMP MACRO url_host(url) AS authority_host(url_authority(url));
 
--- Value of the first query or fragment parameter of that name; '' when there is none. A pattern made
--- from a column would be compiled anew for each row (60 us).
-CREATE OR REPLACE TEMP MACRO parameter_value(url, parameter) AS
-    CASE WHEN NOT contains(url, parameter || '=') THEN ''
-         WHEN strpos(translate(url, '?#', '&&'), '&' || parameter || '=') = 0 THEN ''
-         ELSE split_part(replace(substr(url,
-             strpos(translate(url, '?#', '&&'), '&' || parameter || '=') + length(parameter) + 2), '#', '&'), '&', 1)
-    END;
-
 -- One percent encoding undone, where it gives text.
 CREATE OR REPLACE TEMP MACRO unescaped(t) AS
     CASE WHEN contains(t, '%') THEN coalesce(try(url_decode(t)), t) ELSE t END;

@@ -15,7 +15,7 @@ WITH named AS (
         page.host = raw_host AS has_shown_host,
         raw.search_terms,
         CASE WHEN engine.domain IS NOT NULL AND raw.search_terms IS NULL
-            THEN nullif(parameter_value(raw.url, engine.term_parameter), '') END AS searched,
+            THEN nullif(term_of(raw.url, engine.term_parameter), '') END AS searched,
         engine.domain IS NOT NULL AS is_engine,
         -- A panel's ids only: a history file is named by its folder, which may be a word of the language.
         CASE WHEN raw.source IN ('csv', 'jsonl', 'json_array', 'parquet') AND length(raw.user_id) >= 5
