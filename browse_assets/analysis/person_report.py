@@ -32,8 +32,14 @@ ABOUT: tuple[tuple[str, str], ...] = (
     ),
     (
         "How long it is kept",
-        "What came in is kept in an encrypted file until it is erased at your request or by the retention period "
-        "that whoever runs this has set; what was made of it goes with it.",
+        "What came in is kept in an encrypted file until it is erased at your request, with all that was made of it. "
+        "Where whoever runs this has set a retention period, page views older than that are removed by themselves; "
+        "counts per day and site, and what is concluded from them, stay until you ask.",
+    ),
+    (
+        "Who gets it",
+        "Nothing here sends it anywhere. Others may be given counts of groups of people, in which nobody is named and "
+        "small groups are left out; where consents are recorded, of those who consented to the purpose.",
     ),
     (
         "How conclusions are drawn",
