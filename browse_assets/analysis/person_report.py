@@ -50,7 +50,8 @@ ABOUT: tuple[tuple[str, str], ...] = (
 )
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #222 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 96em; margin: 2em auto; padding: 0 1em; color: #222 }
+p, dl { max-width: 72em }
 table { border-collapse: collapse; font-size: 13px; margin: .5em 0 1.5em }
 th, td { border: 1px solid #ccc; padding: .2em .5em; text-align: left; vertical-align: top }
 td { max-width: 36em; overflow-wrap: break-word } th { background: #f2f2f2; white-space: nowrap }
