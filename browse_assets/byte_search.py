@@ -6,13 +6,14 @@ and which files (`erasure/`, `rotate_keys.py`), and the vault's key.
 
 import base64
 import gzip
+import hashlib
 import json
 import mmap
 import re
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,10 +112,11 @@ class Search:
     places: list[str] = field(default_factory=list)
 
 
-def search_files(roots: Iterable[Path], what: Wanted) -> Search:
+def search_files(roots: Iterable[Path], what: Wanted, parts: Collection[str] = ()) -> Search:
     """Search every file below the folders, and the paths themselves.
 
-    A place is given as the folder and the kind of file: a name could be that of the person.
+    A place is given as the folder, the kind of file and the beginning of its content's SHA-256: a name could be
+    that of the person. Of the folders in it only those in `parts` are named.
     """
     found = Search()
     seen: set[Path] = set()
@@ -122,7 +124,7 @@ def search_files(roots: Iterable[Path], what: Wanted) -> Search:
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
             relative = path.relative_to(root.parent if root.is_file() else root)
             if any(holds(name.encode("utf-8", "surrogateescape"), what) for name in names_of(relative)):
-                found.places.append(f"a name in {root.name}")
+                found.places.append(f"a name in {_part_of(root, relative, parts)}")
             if not path.is_file() or path.resolve() in seen:
                 continue
             seen.add(path.resolve())
@@ -130,9 +132,15 @@ def search_files(roots: Iterable[Path], what: Wanted) -> Search:
             for how, content in readings(path):
                 found.bytes += len(content)
                 if holds(content, what):
-                    found.places.append(f"{root.name}: a file {path.suffix or 'without ending'} ({how})")
+                    where = f"{_part_of(root, relative, parts)}: a file {path.suffix or 'without ending'} ({how})"
+                    with path.open("rb") as file:
+                        found.places.append(f"{where}, SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}")
                     break
     return found
+
+
+def _part_of(root: Path, relative: Path, parts: Collection[str]) -> str:
+    return f"{root.name}/{relative.parts[0]}" if relative.parts[0] in parts else root.name
 
 
 def names_of(path: Path) -> tuple[str, ...]:

@@ -27,11 +27,14 @@ _ASSETS = {"asset_state": "churn_scores"}
 _FREE_TEXTS = {"scrubbed_events": ("url", "title", "metadata", "search_terms")}
 
 # Ids of a panel or a customer list; a history's owner is a folder's name, which may be a word of the
-# language, or the hash of its file, which `file_id` shows by design.
+# language, or the hash of its file, which `file_id` shows by design. That holds in a customer list too: the
+# scrubbing leaves such names, and a search for them would fail every run from then on.
 PANEL_IDS = """
     SELECT DISTINCT user_id FROM (
         SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet')
-        UNION ALL SELECT user_id FROM vault.main.raw_customers
+        UNION ALL
+        SELECT user_id FROM vault.main.raw_customers WHERE user_id NOT IN (
+            SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet'))
     )
     WHERE length(user_id) >= 5 AND NOT regexp_full_match(user_id, '[0-9a-f]{64}')
 """

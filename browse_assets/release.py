@@ -28,7 +28,7 @@ from browse_assets.assets.releases import (
     count_audience,
     refused_by_source,
 )
-from browse_assets.assets.state import read_as_of
+from browse_assets.assets.state import EMPTY, read_as_of, read_state
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.resources import DatabaseBusyError, VaultKeyError, load_keys, open_databases, withheld_values
 from browse_assets.settings import Settings, SettingsError, load_settings
@@ -93,6 +93,9 @@ def _counted(con: duckdb.DuckDBPyConnection, settings: Settings, purpose: str) -
     as_of = read_as_of(con, settings)
     if as_of is None:
         return "there is nobody to count: no event has left the vault."
+    if read_state(con, RELEASED_AUDIENCES.name) == EMPTY:
+        # A run that failed before it, or an erasure since: empty tables must not read as nobody's consent.
+        return f"{RELEASED_AUDIENCES.name} is not made yet of the tables as they are: make run first."
     audience = count_audience(con, load_keys(settings), purpose, as_of, settings.min_group)
     columns = ", ".join(f'"{name}"' for name in RELEASED_AUDIENCES.column_names)
     stored = con.execute(

@@ -46,8 +46,8 @@ def erase_people(
     metadata = _erasure_metadata(done)
     if done.left:
         raise dg.Failure(
-            f"Erased, but the search found something in {len(done.left)} places; see the metadata. Remove it there, "
-            "then erase again.",
+            f"Erased, but the search found something in {len(done.left)} places (listed as `places`, without names "
+            "of files). Remove it there, then list the person again.",
             metadata=metadata,
             allow_retries=False,
         )
@@ -67,6 +67,7 @@ def _erasure_metadata(done: Erasure) -> dict[str, dg.MetadataValue]:
         "input files edited": done.files_edited,
         "input files deleted": done.files_deleted,
         "reports removed": done.reports_removed,
+        "exports removed": done.exports_removed,
         "files searched": done.search.files,
         "bytes searched": done.search.bytes,
         "tables searched": done.tables_searched,

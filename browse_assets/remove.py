@@ -4,9 +4,11 @@ What belongs here: what the terminal shows. What does not: what is removed (`era
 """
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -54,26 +56,46 @@ def _nothing_to_do(what: str, settings: Settings) -> str | None:
 
 
 def _run(what: str) -> int:
+    # Dagster's own logger would fill the terminal with its events and, when a job fails, a stack trace.
+    silent = dg.LoggerDefinition(logger_fn=lambda _: _without_output(what))
     with dg.DagsterInstance.get() as instance:
-        result = JOBS[what].execute_in_process(
-            instance=instance,
-            resources={"databases": Databases(), "tracker": ExperimentTracker()},
-            raise_on_error=False,
+        result = (
+            JOBS[what]
+            .with_logger_defs({"silent": silent})
+            .execute_in_process(
+                instance=instance,
+                resources={"databases": Databases(), "tracker": ExperimentTracker()},
+                run_config={"loggers": {"silent": {}}},
+                raise_on_error=False,
+            )
         )
     for event in result.all_node_events:
         if event.is_successful_output:
-            for name, value in event.step_output_data.metadata.items():
-                print(f"{name:<34} {value.value}")
+            _print_numbers(event.step_output_data.metadata)
         elif event.is_step_failure:
             failure = event.step_failure_data
             error = failure.error
             while error is not None and error.cause is not None:
                 error = error.cause
+            if failure.user_failure_data:
+                _print_numbers(failure.user_failure_data.metadata)
             shown = failure.user_failure_data.description if failure.user_failure_data else error and error.message
             print(f"FAILED: {str(shown).strip()}", file=sys.stderr)
     if result.success and what == "erase":
         print("make run makes anew what compares people, and trains the models again.")
     return 0 if result.success else 1
+
+
+def _without_output(what: str) -> logging.Logger:
+    logger = logging.Logger(f"make {what}", level=logging.CRITICAL)
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def _print_numbers(metadata: Mapping[str, Any]) -> None:
+    for name, value in metadata.items():
+        for shown in value.value if isinstance(value.value, list) else [value.value]:
+            print(f"{name:<34} {shown}")
 
 
 if __name__ == "__main__":

@@ -552,6 +552,19 @@ def test_ids_of_customers_are_found_and_the_owner_of_a_history_is_not(con: Conne
     assert run("input_files_no_personal_data").passed
 
 
+def test_the_owner_of_a_history_may_stand_in_the_customer_list(con: Connection) -> None:
+    """The scrubbing leaves a folder's name where it is a word: a check of it would fail every run."""
+    fill(
+        con,
+        {
+            "vault.main.raw_events": [{"event_id": event(1)["event_id"], "user_id": "wilhelmine", "source": "chrome"}],
+            "vault.main.raw_customers": [{"user_id": "wilhelmine", "source_table": "customers"}],
+            "scrubbed_events": [event(1, search_terms="wilhelmine street")],
+        },
+    )
+    assert run("no_personal_data").passed
+
+
 def test_tables_of_the_cases_exist() -> None:
     """A case that fills a table nobody knows would pass for no reason."""
     used = {table for pair in CASES.values() for case in pair for table in case.rows}

@@ -32,8 +32,14 @@ ABOUT: tuple[tuple[str, str], ...] = (
     ),
     (
         "How long it is kept",
-        "What came in is kept in an encrypted file until it is erased at your request or by the retention period "
-        "that whoever runs this has set; what was made of it goes with it.",
+        "What came in is kept in an encrypted file until it is erased at your request, with all that was made of it. "
+        "Where whoever runs this has set a retention period, page views older than that are removed by themselves; "
+        "counts per day and site, and what is concluded from them, stay until you ask.",
+    ),
+    (
+        "Who gets it",
+        "Nothing here sends it anywhere. Others may be given counts of groups of people, in which nobody is named and "
+        "small groups are left out; where consents are recorded, of those who consented to the purpose.",
     ),
     (
         "How conclusions are drawn",
@@ -44,7 +50,8 @@ ABOUT: tuple[tuple[str, str], ...] = (
 )
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #222 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 96em; margin: 2em auto; padding: 0 1em; color: #222 }
+p, dl { max-width: 72em }
 table { border-collapse: collapse; font-size: 13px; margin: .5em 0 1.5em }
 th, td { border: 1px solid #ccc; padding: .2em .5em; text-align: left; vertical-align: top }
 td { max-width: 36em; overflow-wrap: break-word } th { background: #f2f2f2; white-space: nowrap }

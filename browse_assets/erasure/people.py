@@ -8,8 +8,8 @@ the databases, which change last, still know who is meant.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -33,6 +33,10 @@ EVERY_ID = """
 """
 
 
+# Folders of an installation by their own names: where something is left may be told by them.
+_PARTS = ("inbox", "customers", "erase", "export", "exports", "reports", "scratch", "keys", "dagster_home", "mlflow")
+
+
 @dataclass(frozen=True)
 class Erasure:
     """What an erasure came to; nothing in it says who."""
@@ -44,6 +48,7 @@ class Erasure:
     files_edited: int
     files_deleted: int
     reports_removed: int
+    exports_removed: int
     searched_by_id: int
     tables_searched: int
     search: Search
@@ -87,6 +92,8 @@ def erase(
         with withheld_values("Clearing records and reports"):
             clear_records(settings, people)
             reports = _remove_reports(settings, people)
+            exports = _remove_exports(settings, people)
+            _remove_export_requests(settings, people)
             prepare(con, people, edited, resets_panel=page_views > 0, resets_customers=customer_rows > 0)
         rewrite_databases(con, settings, keys, lambda table: without_people(table, people))
     finish()
@@ -101,6 +108,7 @@ def erase(
         files_edited=sum(file.new is not None for file in edited) + customer_files,
         files_deleted=sum(file.new is None for file in edited),
         reports_removed=reports,
+        exports_removed=exports,
         searched_by_id=len(people.unusual_ids),
         tables_searched=tables,
         search=search,
@@ -175,43 +183,56 @@ def _replaced(node: object, values: frozenset[str] | set[str], *, is_config: boo
 
 
 def _remove_reports(settings: Settings, people: WantedPeople) -> int:
-    """Reports and exports that show one of the people, and their open requests to see what is stored."""
+    """Reports that show one of the people; the next run writes them anew."""
     removed = 0
-    for root in (settings.reports, settings.exports):
-        for path in sorted(root.rglob("*"), reverse=True):  # what is in a folder before the folder
-            if path.is_dir():
-                with suppress(OSError):  # not empty: it is somebody else's
-                    path.rmdir()
-            elif _shows(path, root, people):
-                path.unlink()
-                removed += 1
-    _withdraw_requests(settings.export_requests, people)
+    for path in sorted(path for path in settings.reports.rglob("*") if path.is_file()):
+        if _shows(path, settings.reports, people):
+            path.unlink()
+            removed += 1
     return removed
 
 
+def _remove_exports(settings: Settings, people: WantedPeople) -> int:
+    """Answers to the people, and answers to others that quote them, whole: `make export` writes those anew."""
+    if not settings.exports.is_dir():
+        return 0
+    keys = {str(key) for key in people.user_keys}
+    folders = sorted(path for path in settings.exports.iterdir() if path.is_dir())
+    theirs = [
+        folder
+        for folder in folders
+        if folder.name in keys or any(_shows(path, folder, people) for path in folder.rglob("*") if path.is_file())
+    ]
+    for folder in theirs:
+        shutil.rmtree(folder)
+    return len(theirs)
+
+
+def _remove_export_requests(settings: Settings, people: WantedPeople) -> None:
+    """Lines of `data/export/` that ask for one of the people: nobody could answer them any more."""
+    asked = people.user_ids | {str(key) for key in people.user_keys}
+    if not settings.export_requests.is_dir():
+        return
+    for path in sorted(path for path in settings.export_requests.iterdir() if path.is_file()):
+        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        kept = [line for line in lines if line.strip() not in asked]
+        if not kept and lines:
+            path.unlink()
+        elif len(kept) < len(lines):
+            path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
 def _shows(path: Path, root: Path, people: WantedPeople) -> bool:
+    """Whether one of the people is in a file, or in its name below the root."""
     names = (name.encode("utf-8", "surrogateescape") for name in names_of(path.relative_to(root)))
     return any(holds(name, people.spellings) for name in names) or any(
         holds(content, people.spellings) for _, content in readings(path)
     )
 
 
-def _withdraw_requests(folder: Path, people: WantedPeople) -> None:
-    named = people.user_ids | {str(key) for key in people.user_keys}
-    for path in sorted(path for path in folder.glob("*") if path.is_file()):
-        lines = path.read_text("utf-8-sig").splitlines(keepends=True)
-        kept = [line for line in lines if line.strip() not in named]
-        if kept and kept != lines:
-            part = path.with_name(f".{path.name}.part")
-            part.write_text("".join(kept), "utf-8")
-            part.replace(path)
-        elif kept != lines:
-            path.unlink()
-
-
 def _prove(settings: Settings, people: WantedPeople) -> tuple[Search, int]:
     """Every file of the installation, every value of both databases."""
-    search = search_files([settings.data_dir, *settings.mlflow_paths], people.spellings)
+    search = search_files([settings.data_dir, *settings.mlflow_paths], people.spellings, _PARTS)
     with open_databases(settings, vault="read", warehouse="read") as con:
         tables = [*stored_tables(con, "vault"), *stored_tables(con, "warehouse")]
         search.places += search_tables(con, [table.source for table in tables], people.spellings)

@@ -139,6 +139,10 @@ def test_release_writes_the_same_files_again_and_refuses_what_is_stale(
     with scratch_warehouse() as con:
         fill(con)
     assert release.main(["research"]) == 2
+    assert "is not made yet" in capsys.readouterr().err
+    with scratch_warehouse() as con:
+        write_state(con, "released_audiences", State(1, "of other tables"))
+    assert release.main(["research"]) == 2
     assert "older than the tables" in capsys.readouterr().err
     materialize("released_audiences")
     assert release.main(["research"]) == 0
@@ -174,6 +178,19 @@ def test_release_writes_the_same_files_again_and_refuses_what_is_stale(
     (settings.customers / "consent.csv").write_text("nonsense")
     assert release.main(["research"]) == 2
     assert "consent has changed" in capsys.readouterr().err
+
+
+def test_a_run_that_failed_is_not_taken_for_lack_of_consent(
+    scratch_warehouse: Open, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scratch_warehouse() as con:
+        fill(con)
+        con.execute("DELETE FROM user_days")
+    assert release.main(["research"]) == 2
+    said = capsys.readouterr().err
+    assert "make run first" in said
+    assert "consented" not in said
+    assert not settings.reports.exists()
 
 
 def test_release_refuses_ads_for_data_of_an_extension(

@@ -3,6 +3,7 @@
 import base64
 import csv
 import gzip
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -297,6 +298,43 @@ def test_what_is_left_fails_the_job(small: Settings, home: dg.DagsterInstance, m
     stored = b"".join(path.read_bytes() for path in small.dagster_home.rglob("*") if path.is_file())
     assert b'vault.\\"main\\".\\"raw_events' in stored or b"raw_events" in stored
     assert ANN.encode() not in stored
+
+
+def test_answers_that_show_the_person_go_too(
+    small: Settings, home: dg.DagsterInstance, materialize: Callable[..., Any]
+) -> None:
+    materialize("raw_events")
+    ann, bob, carl = (small.exports / str(load_keys(small).user_key(who)) for who in (ANN, BOB, "carl"))
+    for folder, text in ((ann, "known as"), (bob, f"invited {ANN}"), (carl, "nobody else")):
+        folder.mkdir(parents=True)
+        (folder / "person.html").write_text(text)
+    small.export_requests.mkdir()
+    asked = small.export_requests / "requests.txt"
+    asked.write_text(f"{ANN}\n{BOB}\n")
+    (small.export_requests / "one.txt").write_text(f"{ANN}\n")
+    assert erase(home, ANN)["exports removed"] == 2
+    assert list(small.exports.iterdir()) == [carl]
+    assert list(small.export_requests.iterdir()) == [asked]
+    assert asked.read_text() == f"{BOB}\n"
+
+
+def test_the_command_says_where_something_is_left(
+    small: Settings, materialize: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    materialize("raw_events")
+    queue(small, ANN)
+    left = small.export_requests / f"{ANN}.txt"  # a note of somebody's own, not a request
+    left.parent.mkdir()
+    left.write_text(f"call {ANN} back")
+    capsys.readouterr()
+    assert remove.main(["erase"]) == 1
+    said = capsys.readouterr()
+    digest = hashlib.sha256(left.read_bytes()).hexdigest()[:12]
+    assert f"data/export: a file .txt (bytes), SHA-256 {digest}" in said.out.replace(small.data_dir.name, "data")
+    assert "FAILED: Erased, but the search found something in 2 places" in said.err
+    assert "DEBUG" not in said.out + said.err
+    assert "Stack Trace" not in said.out + said.err
+    assert ANN not in said.out + said.err
 
 
 def test_the_command_erases_the_list(
