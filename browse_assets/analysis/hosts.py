@@ -91,6 +91,8 @@ def _registrable(host: str) -> str:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if not host[-1:].isdigit() and ":" not in host:
+        return None  # a name: raising and catching would cost a quarter of the whole look-up
     try:
         return ipaddress.ip_address(host.strip("[]").split("%")[0])
     except ValueError:
