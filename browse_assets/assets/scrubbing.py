@@ -14,6 +14,8 @@ import duckdb
 from browse_assets.resources import Keys, load_reference
 from browse_assets.sql import read_sql
 
+Rule = Callable[[str], str]
+
 
 def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_model: str | None = None) -> None:
     """Make the view `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
@@ -28,11 +30,11 @@ def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_mod
     con.execute(read_sql("macros"))
     load_reference(con, ["neutral_domains", "account_domains", "url_parameters"])
     make_guards(con, reads_all_texts=ner_model is not None)
-    _map_people_and_hosts(con, keys)
+    replace_ids = _map_people_and_hosts(con, keys)
     _create(con, "suspects")
     _create(con, "suspect_tags")
-    _judge_addresses(con)
-    _judge_texts(con, ner_model)
+    _judge_addresses(con, replace_ids)
+    _judge_texts(con, replace_ids, ner_model)
     _create(con, "scrubbed_suspects")
     con.execute("CREATE OR REPLACE TEMP VIEW fresh AS " + read_sql("scrubbed_events"))
 
@@ -86,16 +88,19 @@ def _in_any_case(word: str) -> str:
     return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else re.escape(letter) for letter in word)
 
 
-def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
-    """One Python call per distinct person and host of the new events, none per event."""
+def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> Rule:
+    """One Python call per distinct person and host of the new events, none per event.
+
+    Returns what replaces the ids of all people of the vault in a text.
+    """
     from browse_assets.analysis.hosts import describe_hosts  # tldextract 0.2 s: only where there is something new
+    from browse_assets.analysis.panel_ids import id_replacer
 
     people = [row[0] for row in con.execute("SELECT DISTINCT user_id FROM admitted_events ORDER BY 1").fetchall()]
     hosts = con.execute(
         "SELECT raw_host FROM admitted_events "
         "UNION SELECT url_host(referrer) FROM admitted_events WHERE referrer IS NOT NULL"
     ).fetchall()
-    _make_id_guard(con, people)
     con.register("mapped", _table({"user_id": people, "user_key": [str(keys.user_key(person)) for person in people]}))
     con.register("described", describe_hosts([host for (host,) in hosts if host]))
     con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
@@ -109,10 +114,16 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
     )
     _make_term_macro(con)
+    everybody = con.execute(
+        "SELECT DISTINCT user_id FROM vault.main.raw_events "
+        "WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') ORDER BY 1"
+    ).fetchall()
+    _make_id_guard(con, [user_id for (user_id,) in everybody])
+    return id_replacer(user_id for (user_id,) in everybody)
 
 
 def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:
-    """Make `may_hold_id(t)`: whether a text without a personal pattern may hold a person's own id.
+    """Make `may_hold_id(t)`: whether a text without a personal pattern may hold a person's id.
 
     Ids with a pattern of their own (digits, an address) make every text that holds them a suspect anyway. The
     others mostly share a beginning; if they do not, every text is looked at.
@@ -132,7 +143,7 @@ def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:
     con.execute(f"CREATE OR REPLACE TEMP MACRO may_hold_id(t) AS {guard}")
 
 
-def _judge_addresses(con: duckdb.DuckDBPyConnection) -> None:
+def _judge_addresses(con: duckdb.DuckDBPyConnection, replace_ids: Rule) -> None:
     """Scrub the addresses of suspicious pages and tags: `clean_addresses`."""
     from browse_assets.analysis.hosts import describe_hosts
     from browse_assets.analysis.scrubbing import personal_kind, scrub_segment
@@ -165,7 +176,7 @@ def _judge_addresses(con: duckdb.DuckDBPyConnection) -> None:
         con,
         "judged_segments",
         "SELECT DISTINCT segment, before, earlier FROM suspect_segments WHERE is_suspect ORDER BY ALL",
-        scrub_segment,
+        lambda *segment: replace_ids(scrub_segment(*segment)),
         "clean",
     )
     _create(con, "suspect_parameters")
@@ -174,13 +185,13 @@ def _judge_addresses(con: duckdb.DuckDBPyConnection) -> None:
         "judged_parameters",
         "SELECT DISTINCT name, value FROM suspect_parameters "
         "WHERE kind NOT IN ('tracking', 'term') AND value <> '' ORDER BY ALL",
-        personal_kind,
+        lambda name, value: personal_kind(name, value) or ("user" if replace_ids(value) != value else None),
         "kind",
     )
     _create(con, "clean_addresses")
 
 
-def _judge_texts(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> None:
+def _judge_texts(con: duckdb.DuckDBPyConnection, replace_ids: Rule, ner_model: str | None) -> None:
     """Scrub suspicious titles, search terms and tags: `judged_texts`, `judged_technical`."""
     from browse_assets.analysis.scrubbing import scrub_technical, scrub_text
 
@@ -188,8 +199,8 @@ def _judge_texts(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> None:
         con,
         "judged_texts",
         "SELECT text FROM (SELECT title AS text FROM suspects UNION SELECT terms FROM suspects "
-        "UNION SELECT plain FROM suspect_tags) WHERE is_suspect_text(text) ORDER BY 1",
-        scrub_text,
+        "UNION SELECT plain FROM suspect_tags) WHERE is_suspect_text(text) OR may_hold_id(text) ORDER BY 1",
+        lambda text: replace_ids(scrub_text(text)),
         "clean",
     )
     if ner_model is not None:
@@ -197,8 +208,9 @@ def _judge_texts(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> None:
     _judge(
         con,
         "judged_technical",
-        "SELECT DISTINCT technical AS text FROM suspect_tags WHERE has_personal_pattern(technical) ORDER BY 1",
-        scrub_technical,
+        "SELECT DISTINCT technical AS text FROM suspect_tags "
+        "WHERE has_personal_pattern(technical) OR may_hold_id(technical) ORDER BY 1",
+        lambda text: replace_ids(scrub_technical(text)),
         "clean",
     )
 

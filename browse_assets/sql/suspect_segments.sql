@@ -3,9 +3,9 @@
 --   site's addresses begin with an account's name), earlier (the one before that), is_suspect (whether it
 --   has to be judged).
 -- Worked example: /users/ann/edit has ('users', before ''), ('ann', before 'users', suspect), ('edit', before 'ann').
--- Needs: macros.sql; suspect_addresses, markers.
+-- Needs: macros.sql, guards.sql, may_hold_id; suspect_addresses, markers.
 WITH paths AS (
-    SELECT DISTINCT path, has_accounts FROM suspect_addresses WHERE has_accounts OR has_personal_path(path)
+    SELECT DISTINCT path, has_accounts FROM suspect_addresses WHERE has_accounts OR has_personal_path(path) OR may_hold_id(path)
 ),
 pieces AS (
     SELECT path, has_accounts, unnest(range(1, len(segments) + 1)) AS place, segments
@@ -25,5 +25,5 @@ SELECT
     *,
     segment <> '' AND (
         before = '@' OR before IN (SELECT marker FROM markers) OR earlier IN (SELECT marker FROM markers)
-        OR has_personal_pattern(segment) OR regexp_matches(segment, '^~|[;?#]')) AS is_suspect
+        OR has_personal_pattern(segment) OR may_hold_id(segment) OR regexp_matches(segment, '^~|[;?#]')) AS is_suspect
 FROM placed;

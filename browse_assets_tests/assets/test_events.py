@@ -291,3 +291,48 @@ def test_a_row_without_page_and_tags_is_rejected_not_lent_one(
     write_panel(settings.inbox / "p.csv", rows, header)
     materialize("raw_events", "input_files", "rejected_events")
     assert warehouse("SELECT row_number, reason FROM rejected_events") == [(2, "no_url")]
+
+
+def test_ids_of_other_people_go_too(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    """Else the check finds them, and nobody could mend a file that was read."""
+    header = ["userId", "timestamp", "url", "title"]
+    rows = [
+        ["pan-0002-xee69", "2024-05-01T10:00:00Z", "https://www.example.com/a", "Home"],
+        ["pan-0001-abc12", "2024-05-01T10:00:00Z", "https://ex.com/to/pan-0002-xee69", "Invite pan-0002-xee69"],
+    ]
+    write_panel(settings.inbox / "p.csv", rows, header)
+    materialize("raw_events", "input_files", "scrubbed_events")
+    assert warehouse("SELECT url, title FROM scrubbed_events ORDER BY title") == [
+        ("https://www.example.com/a", "Home"),
+        ("https://ex.com/to/{user}", "Invite {user}"),
+    ]
+
+
+def test_names_go_where_a_model_is_set(
+    settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for the model, which is no default dependency; the next run without it makes all anew."""
+
+    def find(texts: list[str], model: str) -> list[list[tuple[int, int]]]:
+        assert model == "stand-in"
+        return [[(place, place + 10)] if (place := text.find("Ann Miller")) >= 0 else [] for text in texts]
+
+    monkeypatch.setattr("browse_assets.analysis.names.find_names", find)
+    monkeypatch.setattr("browse_assets.assets.events.find_names", find)
+    header = ["userId", "timestamp", "url", "title", "metadata.name", "metadata.content"]
+    row = [
+        "u-1",
+        "2024-05-01T10:00:00Z",
+        "https://www.example.com/a",
+        "Ann Miller at home",
+        "description",
+        "By Ann Miller",
+    ]
+    write_panel(settings.inbox / "p.csv", [row], header)
+    monkeypatch.setenv("BROWSE_NER_MODEL", "stand-in")
+    materialize("raw_events", "input_files", "scrubbed_events")
+    kept = "SELECT title, metadata[1].content FROM scrubbed_events"
+    assert warehouse(kept) == [("{name} at home", "By {name}")]
+    monkeypatch.setenv("BROWSE_NER_MODEL", "")
+    materialize("scrubbed_events")
+    assert warehouse(kept) == [("Ann Miller at home", "By Ann Miller")]
