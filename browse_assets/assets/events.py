@@ -162,6 +162,8 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
             if settings.ner_model is not None:
                 find_names([], settings.ner_model)  # a model that is missing is said, and not withheld
             with withheld_values("Scrubbing"):
+                if since and _newcomers_are_named(con, since):
+                    since = 0
                 _scrub(con, keys, since, target, settings.ner_model)
         per_day = con.execute(
             "SELECT event_time::DATE AS day, count(*) FROM scrubbed_events GROUP BY ALL ORDER BY ALL"
@@ -185,6 +187,26 @@ def _vault_state(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> State
     row = con.execute("SELECT coalesce(max(load_id), 0), min(load_id) FROM vault.raw_files").fetchone()
     assert row is not None
     return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1], consent_table(con), ner_model))
+
+
+def _newcomers_are_named(con: duckdb.DuckDBPyConnection, since: int) -> bool:
+    """Whether a stored text shows the id of somebody who was not in the panel yet when it was scrubbed."""
+    from browse_assets.analysis.leaks import PanelIds, is_distinctive
+
+    newcomers = con.execute(
+        "SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') "
+        f"GROUP BY user_id HAVING min(load_id) > {since}"
+    ).fetchall()
+    ids = PanelIds(user_id for (user_id,) in newcomers if is_distinctive(user_id))
+    if ids.guard is None:
+        return False
+    texts = con.execute(
+        "SELECT DISTINCT text FROM (SELECT unnest([url, title, search_terms, array_to_string("
+        "list_transform(metadata, lambda tag: tag.content), chr(10))]) AS text FROM scrubbed_events) "
+        "WHERE regexp_matches(text, $guard)",
+        {"guard": ids.guard},
+    ).fetchall()
+    return any(ids.are_in(text) for (text,) in texts)
 
 
 def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

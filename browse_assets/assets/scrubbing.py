@@ -114,9 +114,12 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> Rule:
         "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
     )
     _make_term_macro(con)
+    # A history's owner is a folder's name, which may be a word of the language.
     everybody = con.execute(
-        "SELECT DISTINCT user_id FROM vault.main.raw_events "
-        "WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') ORDER BY 1"
+        "SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') "
+        "UNION SELECT user_id FROM vault.main.raw_customers WHERE user_id IS NOT NULL AND user_id NOT IN ("
+        "SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet')) "
+        "ORDER BY 1"
     ).fetchall()
     _make_id_guard(con, [user_id for (user_id,) in everybody])
     return id_replacer(user_id for (user_id,) in everybody)

@@ -308,6 +308,16 @@ def test_ids_of_other_people_go_too(settings: Settings, materialize: Materialize
     ]
 
 
+def test_the_id_of_somebody_who_comes_later_goes_from_what_is_stored(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    header = ["userId", "timestamp", "url", "title"]
+    for name, user, title in (("a", "pan-0001-abc12", "Invite pan-0002-xee69"), ("b", "pan-0002-xee69", "Home")):
+        write_panel(settings.inbox / f"{name}.csv", [[user, "2024-05-01T10:00:00Z", "https://ex.com/", title]], header)
+        materialize("raw_events", "input_files", "scrubbed_events")
+    assert warehouse("SELECT title FROM scrubbed_events ORDER BY title") == [("Home",), ("Invite {user}",)]
+
+
 def test_names_go_where_a_model_is_set(
     settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
