@@ -323,6 +323,7 @@ SCRUBBED_EVENTS = Table(
             "STRUCT(column_name VARCHAR, kind VARCHAR, n BIGINT)[]",
             "how many values of which kind were removed from which column; NULL for none",
         ),
+        Column("page_id", "UUID", "hash of url, title, search terms and metadata: equal for visits of one page"),
         _LOAD,
     ),
     purposes=_ANALYSIS,
