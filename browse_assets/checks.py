@@ -195,15 +195,16 @@ def no_sensitive_topics(databases: Databases) -> dg.AssetCheckResult:
 
 SMALL_SEGMENTS = """
     SELECT segment_id, segment, count(*) AS people FROM interest_segments
-    GROUP BY ALL HAVING count(*) < 5 AND (SELECT count(*) FROM interest_segments) >= 10
+    GROUP BY ALL HAVING count(*) < $min_group
 """
 
 
 @dg.asset_check(pool=WRITER_POOL, asset="interest_segments")
 def segments_large_enough(databases: Databases) -> dg.AssetCheckResult:
-    """No segment has fewer than five people, in panels of ten or more."""
+    """No segment has fewer than k people (BROWSE_MIN_GROUP)."""
     with databases.open(warehouse="read") as con:
-        return _verdict(con, SMALL_SEGMENTS, "segments of fewer than five people")
+        select = SMALL_SEGMENTS.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "segments of fewer than k people")
 
 
 INTEREST_WITHOUT_SHOPPING = """

@@ -170,11 +170,11 @@ CASES: dict[str, tuple[Case, Case]] = {
         Case({}, 1),  # the first sensitive topic of the dictionary: see `rows_of`
     ),
     "segments_large_enough": (
-        Case({"interest_segments": [person(i, segment_id=i // 5, segment="Sports") for i in range(10)]}),
+        Case({"interest_segments": [person(i, segment_id=i // 11, segment="Sports") for i in range(22)]}),
         Case(
-            {"interest_segments": [person(i, segment_id=i // 6, segment="Sports") for i in range(10)]},
+            {"interest_segments": [person(i, segment_id=i // 12, segment="Sports") for i in range(22)]},
             1,
-            {"segment_id": "1", "people": "4"},
+            {"segment_id": "1", "people": "10"},
         ),
     ),
     "interest_needs_shopping": (

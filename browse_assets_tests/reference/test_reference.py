@@ -25,6 +25,9 @@ COLUMNS = {
     "domains": ["domain", "topic_id", "source"],
     "neutral_domains": ["domain", "kind", "term_parameter"],
     "account_domains": ["domain"],
+    "audience_signals": ["attribute", "kind", "pattern", "weight"],
+    "countries": ["country", "tld", "home_share", "languages", "utc_offsets", "online_millions"],
+    "language_words": ["language", "word"],
     "url_parameters": ["parameter", "kind"],
     "finance_products": ["finance_product", "name", "iab_ad_product_id"],
     "finance_domains": ["domain", "kind", "default_product"],
@@ -35,7 +38,7 @@ COLUMNS = {
     ],
 }  # fmt: skip
 # How many leading columns identify a row.
-KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3}
+KEY_WIDTH = {"audience_signals": 3, "language_words": 2, "finance_terms": 2, "finance_intents": 3}
 FINANCE_PRODUCTS = {
     "personal_loans", "auto_loans", "student_loans", "payday_loans", "mortgages", "credit_cards",
     "banking", "investing", "retirement", "auto_insurance", "home_insurance", "life_insurance",
