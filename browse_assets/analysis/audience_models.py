@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.intp]
 # Below, an interval over held-out people cannot exclude 'no gain' for any effect worth having.
 MIN_PEOPLE = 60
 FOLDS = 5
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # inverse regularisation: strong, people are few
+STRENGTHS = (0.003, 0.03, 0.3)  # inverse regularisation: strong, people are few
 RESAMPLES = 1_000
 SMALLEST_PROBABILITY = 1e-6
 # What skops must be told to trust to load the model, besides its own defaults.
