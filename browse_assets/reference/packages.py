@@ -25,9 +25,7 @@ def read_package(package: str, members: tuple[str, ...]) -> list[Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            subprocess.run(
-                ["npm", "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
-            )
+            subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True)
         except FileNotFoundError as error:
             raise RuntimeError(f"npm is needed to get {package}: install Node.js, then run it again") from error
         except subprocess.CalledProcessError as error:

@@ -14,27 +14,39 @@ from urllib.parse import urlsplit
 
 from browse_assets.analysis.hosts import describe_hosts
 
-# Who governs a place answers for everything in it: such a site says nothing of an interest. Matched at
-# the start of the English description that Wikidata gives.
+# Who governs a place answers for everything in it, so its site says nothing of an interest. Matched on the
+# English description that Wikidata gives ("city in Ohio, United States") and on the label.
 _GOVERNMENT = re.compile(
-    r"^(?:[\w'’.-]+ ){0,5}?(?:city|town|township|village|municipality|commune|borough|county|canton|parish|state|country"
-    r"|province|prefecture|region|council|government|ministry|department|district|federation|territory|voivodeship"
-    r"|metropolis|metropole|métropole|emirate|sovereign state|governorate|island|communauté|agglomeration community"
-    r"|intercommunality|community of communes|local authority|civil parish|urban community|authority)"
-    r"(?: \((?!.*school).*\))?(?: (?:and|or) [\w ]+)?(?:,? (?:in|of|for|on|within|responsible|located|near|at|that|body|agency)\b|,|$)",
+    r"^(?:[\w'’.–-]+ ){0,5}?(?:city|town|township|village|municipality|commune|borough|county|canton|parish|state"
+    r"|country|province|prefecture|region|council|government|ministry|department|district|territory|voivodeship|metropolis"
+    r"|metropole|métropole|emirate|governorate|island|communauté|intercommunality|community of communes"
+    r"|agglomeration community|urban community|authority|governing body|administrative institution"
+    r"|administrative territorial body)"
+    r"(?: organi[sz]ation)?(?: \([^)]*\))?(?: (?:and|or) [\w ]+)?"
+    r"(?:,? (?:in|of|for|on|within|responsible|located|near|at|that|body|agency)\b|,|$)",
     re.IGNORECASE,
+)
+_GOVERNMENT_LABEL = re.compile(
+    r"(?:council|ayuntamiento|municipality|prefecture)$|^(?:ministry of|junta de)\b|communes\b", re.IGNORECASE
 )
 _NO_GOVERNMENT = re.compile(
-    r"transport|transit|railway|\bbus|compan|school|educat|univers|colleg|librar|museum|hospital|health|utilit|water"
-    r"|electric|energy|power|\bpark|brand|chain|retail|store|bank|corporation|operator|network|service|cooperative",
+    r"transport|transit|railway|\bbus(?:es)?\b|compan|school|educat|univers|colleg|librar|museum|hospital|health|utilit"
+    r"|water|electric|energy|power|\bparks?\b|\bbrands?\b|\bchain|retail|\bstores?\b|\bbank\b|corporation|operator"
+    r"|network|services?\b|cooperative|union",
     re.IGNORECASE,
 )
-# A university runs libraries, clinics, power plants and car parks: it is a university all the same.
+# A university runs libraries, clinics, power plants and car parks: it is a university all the same. What a charity
+# does beside its work (old clothes, charging stations) is the charity's.
 _UNIVERSITY = re.compile(r"\buniversit|\bcollege\b|\bhochschule\b", re.IGNORECASE)
-_COLLEGE_EDUCATION = "137"
+_CHARITY = re.compile(r"\bnon-?profit\b|\bcharit(?:y|ies|able)\b", re.IGNORECASE)
+_COLLEGE_EDUCATION, _NON_PROFIT_ORGANIZATIONS = "137", "108"
+# Networks and operators are listed with a page of their town's site more often than brands are.
+_BRANDS = ("brands/", "flags/")
+_TOWN_BRANDS = {"brands/amenity/bicycle_rental"}
 # Registrable domains of public bodies, under which everything is found.
 _GOVERNMENT_DOMAIN = re.compile(
-    r"(?:^|\.)(?:gov|govt|gouv|gob|gub|gv|mil|go)(?:\.[a-z]{2,3})*$|^(?:admin\.ch|europa\.eu|belgium\.be|canada\.ca)$"
+    r"(?:^|\.)(?:gov|govt|gouv|gob|gub|gv|mil)(?:\.[a-z]{2,3})*$|\.(?:go|lg|bel|kommune)\.[a-z]{2}$"
+    r"|^(?:admin\.ch|europa\.eu|belgium\.be|canada\.ca)$"
 )
 
 
@@ -57,7 +69,7 @@ class Listing:
     entity: str
     category: str
     domains: tuple[str, ...]
-    is_university: bool = False
+    body: str = ""  # "university" or "charity", by its description
 
 
 def listings(items: Mapping[str, Any], entities: Mapping[str, Any]) -> list[Listing]:
@@ -78,11 +90,25 @@ def listings(items: Mapping[str, Any], entities: Mapping[str, Any]) -> list[List
     rows = []
     for entity, category in sorted(found):
         described = entities.get(entity, {})
-        sites = {domains[url] for url in described.get("officialWebsites", ()) if url in domains}
+        own = not category.startswith(_BRANDS) or category in _TOWN_BRANDS
+        urls = [url for url in described.get("officialWebsites", ()) if url in domains]
+        sites = {domains[url] for url in urls if not own or _is_front_page(url, domains[url])}
         if sites and "dissolutions" not in described:
-            is_university = bool(_UNIVERSITY.search(described.get("description", "")))
-            rows.append(Listing(entity, category, tuple(sorted(sites)), is_university))
+            rows.append(Listing(entity, category, tuple(sorted(sites)), _body(described.get("description", ""))))
     return rows
+
+
+def _is_front_page(url: str, domain: str) -> bool:
+    """Whether an address is a site's front page, in a language perhaps, and not a page or host of a larger body."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    host = (parts.hostname or "").removeprefix("www.")
+    return host in {domain, domain.removeprefix("www.")} and all(len(step) <= 5 for step in parts.path.split("/"))
+
+
+def _body(description: str) -> str:
+    if _UNIVERSITY.search(description):
+        return "university"
+    return "charity" if _CHARITY.search(description) else ""
 
 
 def _domains(urls: Iterable[str]) -> dict[str, str]:
@@ -115,15 +141,16 @@ def governments(entities: Mapping[str, Any]) -> set[str]:
     urls = {
         url
         for entity in entities.values()
-        if is_government(entity.get("description", ""))
+        if is_government(entity.get("description", ""), entity.get("label", ""))
         for url in entity.get("officialWebsites", ())
     }
     return set(_domains(urls).values())
 
 
-def is_government(description: str) -> bool:
-    """Whether a description is of a place or of who governs it ("city in Ohio, United States")."""
-    return bool(_GOVERNMENT.search(description)) and not _NO_GOVERNMENT.search(description)
+def is_government(description: str, label: str = "") -> bool:
+    """Whether a description or a name is of a place or of who governs it ("city in Ohio, United States")."""
+    named = _GOVERNMENT.search(description) or _GOVERNMENT_LABEL.search(label)
+    return bool(named) and not _NO_GOVERNMENT.search(description)
 
 
 def topics_of_sites(
@@ -135,9 +162,10 @@ def topics_of_sites(
     """Topic by domain, for the domains that have one.
 
     Each entity gives one vote to each of its topics, on each of its domains: in `main` categories, or in
-    `side` ones on a domain without a `main` vote. What runs something `public`, and every government's
-    domain, has no vote as an operator; a university is one whatever it operates. Most votes win; among
-    equals their nearest common parent, and without one there is no topic.
+    `side` ones on a domain without a `main` vote. What runs something `public` has no vote as an
+    operator, and nobody one on a government's domain, but for transit on its own; a university is one
+    whatever it operates. Most votes win; among equals their nearest common parent, and without one there
+    is no topic.
 
     Raises:
         KeyError: a category has no row in `osm_topics.csv`.
@@ -147,13 +175,15 @@ def topics_of_sites(
     votes: dict[str, dict[str, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
     for row in listed:
         category = categories[row.category]
-        operates = row.category.startswith("operators/")
-        if operates and row.is_university:
+        operates, moves = (row.category.startswith(tree) for tree in ("operators/", "transit/"))
+        if operates and row.body == "university":
             category = Category(_COLLEGE_EDUCATION, "main")
-        if not category.topic_id or (operates and row.entity in public and not row.is_university):
+        elif row.body == "charity" and category.role == "side":
+            category = Category(_NON_PROFIT_ORGANIZATIONS, "side")
+        if not category.topic_id or (operates and row.entity in public and row.body != "university"):
             continue
         for domain in row.domains:
-            if domain in governing or (operates and _GOVERNMENT_DOMAIN.search(domain)):
+            if domain in governing or (not moves and _GOVERNMENT_DOMAIN.search(domain)):
                 continue
             votes[domain][category.role].add((row.entity, category.topic_id))
     topics = {domain: _winner(roles.get("main") or roles["side"], parents) for domain, roles in votes.items()}
