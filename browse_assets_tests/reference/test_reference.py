@@ -23,7 +23,8 @@ PUBLISHED_AD_PRODUCTS = REPOSITORY.parent / "shared/real/taxonomy/Ad_Product_Tax
 COLUMNS = {
     "topics": ["topic_id", "topic", "parent_topic_id", "parent_topic", "tier_1", "is_sensitive"],
     "domains": ["domain", "topic_id", "source"],
-    "neutral_domains": ["domain", "kind", "term_parameter"],
+    "neutral_domains": ["domain", "kind", "term_parameter", "source"],
+    "osm_topics": ["category", "topic_id", "role"],
     "account_domains": ["domain"],
     "url_parameters": ["parameter", "kind"],
     "finance_products": ["finance_product", "name", "iab_ad_product_id"],
@@ -179,8 +180,10 @@ def test_domains_are_registrable(name: str) -> None:
 
 def test_domains_have_known_topics() -> None:
     rows = read("domains")
-    assert len(rows) >= 1200
-    assert {row["source"] for row in rows} == {"curated"}
+    sources = Counter(row["source"] for row in rows)
+    assert len(rows) >= 20_000
+    assert set(sources) == {"curated", "name-suggestion-index"}
+    assert sources["curated"] >= 7_000
     assert {row["topic_id"] for row in rows} <= {row["topic_id"] for row in read("topics")}
 
 
