@@ -69,7 +69,8 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
                 "interest_profile": """
                     SELECT scored.* REPLACE (user_key::UUID AS user_key), topics.topic_id, topics.topic,
                         nullif(topics.parent_topic, '') AS parent_topic,
-                        evidence_text(sessions, active_days, evidence) AS evidence_text
+                        evidence_text(sessions, active_days, evidence) AS evidence_text,
+                        nullif(topics.audience_id, '') AS audience_id
                     FROM scored_topics AS scored
                     JOIN reference_topics AS topics ON topics.topic_id = scored.item
                     ORDER BY user_key, tier, rank
