@@ -15,6 +15,7 @@ from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import log_segments, run_link
 from browse_assets.resources import (
     WRITER_POOL,
@@ -28,7 +29,7 @@ from browse_assets.sql import read_sql
 from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
 
 
-@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features, page_topics])
 def interest_profile(databases: Databases) -> dg.MaterializeResult:
     """One row per person and topic that the person touched.
 
@@ -38,7 +39,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
     """
     with databases.open(warehouse="write") as con:
         con.execute(read_sql("macros"))
-        load_reference(con, ["domains", "topics"])
+        load_reference(con, ["topics"])
 
         def compute(as_of: datetime) -> dict[str, str]:
             import pandas as pd
@@ -59,7 +60,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
                 """
             }
 
-        refresh_as_of(con, databases.settings, (INTEREST_PROFILE,), compute)
+        refresh_as_of(con, databases.settings, (INTEREST_PROFILE,), compute, upstream="page_topics")
         top = con.execute(
             "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()

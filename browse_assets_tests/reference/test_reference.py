@@ -23,6 +23,7 @@ PUBLISHED_AD_PRODUCTS = REPOSITORY.parent / "shared/real/taxonomy/Ad_Product_Tax
 COLUMNS = {
     "topics": ["topic_id", "topic", "parent_topic_id", "parent_topic", "tier_1", "is_sensitive"],
     "domains": ["domain", "topic_id", "source"],
+    "topic_texts": ["topic_id", "host", "title", "description"],
     "neutral_domains": ["domain", "kind", "term_parameter"],
     "account_domains": ["domain"],
     "url_parameters": ["parameter", "kind"],
@@ -35,7 +36,7 @@ COLUMNS = {
     ],
 }  # fmt: skip
 # How many leading columns identify a row.
-KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3}
+KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3, "topic_texts": 3}
 FINANCE_PRODUCTS = {
     "personal_loans", "auto_loans", "student_loans", "payday_loans", "mortgages", "credit_cards",
     "banking", "investing", "retirement", "auto_insurance", "home_insurance", "life_insurance",
