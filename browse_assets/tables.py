@@ -451,6 +451,48 @@ INTEREST_SEGMENTS = Table(
     purposes=CONSENT_PURPOSES,
 )
 
+PAGE_TOPICS = Table(
+    "page_topics",
+    "warehouse",
+    "One row per distinct page: what it is about, and how that is known.",
+    ("page_id",),
+    (
+        Column("page_id", "UUID", "the page, as in scrubbed_events"),
+        Column("domain", "VARCHAR", "registrable domain of the page"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id; NULL = unknown, or about nothing"),
+        Column(
+            "method",
+            "VARCHAR",
+            "dictionary, page_classifier, host_classifier (no text), abstained, or not_judged (search, mail, log-in)",
+        ),
+        Column("probability", "DOUBLE", "of the classifier's most likely topic, 0 to 1; NULL where it was not asked"),
+        _LOAD,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+TOPIC_CLASSIFIER = Table(
+    "topic_classifier",
+    "warehouse",
+    "One row per head of the topic classifier and topic, and one for all topics: quality on held-out sites.",
+    ("head", "topic_id"),
+    (
+        Column("head", "VARCHAR", "page (texts) or host (names of domains)"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the class, or all"),
+        Column("topic", "VARCHAR", "name of the topic"),
+        Column("precision", "DOUBLE", "of the most likely topic, abstaining or not, 0 to 1; for all: mean of topics"),
+        Column("recall", "DOUBLE", "of the most likely topic, abstaining or not, 0 to 1; for all: mean of topics"),
+        Column("f1", "DOUBLE", "harmonic mean of both; for all: mean of topics"),
+        Column("accuracy", "DOUBLE", "share of rows whose most likely topic is right; for all topics only"),
+        Column("support", "BIGINT", "held-out rows of the topic"),
+        Column("coverage", "DOUBLE", "share of the rows that get an answer"),
+        Column("precision_answered", "DOUBLE", "share of the answers that are right"),
+        Column("threshold", "DOUBLE", "smallest probability that is an answer; above 1: never"),
+        Column("mlflow_run", "VARCHAR", "experiment and run of the training"),
+    ),
+    purposes=_ACCOUNTABILITY,
+)
+
 PRODUCTS = Table(
     "products",
     "warehouse",
@@ -753,6 +795,8 @@ TABLES: dict[str, Table] = {
         PII_REMOVED,
         DOMAIN_FEATURES,
         USER_DAYS,
+        TOPIC_CLASSIFIER,
+        PAGE_TOPICS,
         INTEREST_PROFILE,
         INTEREST_SEGMENTS,
         PRODUCTS,

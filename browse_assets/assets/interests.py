@@ -15,6 +15,7 @@ from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import log_segments, run_link
 from browse_assets.resources import (
     WRITER_POOL,
@@ -33,7 +34,7 @@ _ITEM_EVENTS = """
 """
 
 
-@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features])
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features, page_topics])
 def interest_profile(databases: Databases) -> dg.MaterializeResult:
     """One row per person and topic that the person touched, and topic above it.
 
@@ -44,7 +45,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
     purpose = databases.settings.sensitive_topics_purpose
     with databases.open(warehouse="write") as con:
         con.execute(read_sql("macros"))
-        load_reference(con, ["domains", "topics"])
+        load_reference(con, ["topics"])
         con.execute(
             "CREATE OR REPLACE TEMP TABLE topic_ancestry AS " + read_sql("topic_ancestry"),
             {"with_sensitive": purpose is not None},
@@ -77,7 +78,9 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
                 """
             }
 
-        refresh_as_of(con, databases.settings, (INTEREST_PROFILE,), compute, depends_on=(purpose,))
+        refresh_as_of(
+            con, databases.settings, (INTEREST_PROFILE,), compute, upstream="page_topics", depends_on=(purpose,)
+        )
         top = con.execute(
             "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()

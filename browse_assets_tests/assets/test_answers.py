@@ -15,7 +15,7 @@ Query = Callable[..., list[tuple[Any, ...]]]
 Materialize = Callable[..., Any]
 
 HEADER = ["userId", "timestamp", "url", "title"]
-EVENTS = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days")
+EVENTS = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days", "page_topics")
 AS_OF = datetime(2026, 6, 30, 12)
 
 
@@ -242,7 +242,7 @@ def test_an_asset_without_its_upstream_says_so(settings: Settings, materialize: 
     result = materialize("interest_profile", raise_on_error=False)
     assert not result.success
     failure = next(event for event in result.all_events if event.is_step_failure)
-    assert "domain_features was never materialized" in str(failure.event_specific_data)
+    assert "page_topics was never materialized" in str(failure.event_specific_data)
 
 
 def test_browsing_that_no_list_knows_is_a_result(

@@ -26,6 +26,7 @@ COLUMNS = {
     "domains": ["domain", "topic_id", "source"],
     "neutral_domains": ["domain", "kind", "term_parameter", "source"],
     "osm_topics": ["category", "topic_id", "role"],
+    "topic_texts": ["topic_id", "host", "title", "description"],
     "account_domains": ["domain"],
     "url_parameters": ["parameter", "kind"],
     "finance_products": ["finance_product", "name", "iab_ad_product_id"],
@@ -37,7 +38,7 @@ COLUMNS = {
     ],
 }  # fmt: skip
 # How many leading columns identify a row.
-KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3}
+KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3, "topic_texts": 3}
 FINANCE_PRODUCTS = {
     "personal_loans", "auto_loans", "student_loans", "payday_loans", "mortgages", "credit_cards",
     "banking", "investing", "retirement", "auto_insurance", "home_insurance", "life_insurance",
