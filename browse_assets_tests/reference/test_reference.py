@@ -204,7 +204,7 @@ def test_sensitive_topics() -> None:
 # Topic by domain as read off the sites: the first two lines by hand in the list, the rest name-suggestion-index.
 KNOWN_SITES = {
     "amazon.com.au": "473", "asahi.com": "648", "auto.ru": "30", "coursera.org": "148", "hemnet.se": "451",
-    "jd.com": "473", "lidl.es": "477", "nhentai.net": "Rm3SiT", "pypi.org": "631", "stanford.edu": "137",
+    "jd.com": "473", "lidl.es": "477", "nhentai.net": "Rm3SiT", "runoob.com": "631", "stanford.edu": "137",
     "1firstbank.com": "392", "aspendental.com": "316", "arthurmurray.com": "203", "att.com.mx": "420",
     "aveve.be": "275", "bambule.cz": "482", "banyantree.com": "668", "bigw.com.au": "473", "blume2000.de": "475",
     "bonus.is": "477", "burgerking.co.uk": "218", "caribbeancinemas.com": "324", "ceskaposta.cz": "57",
