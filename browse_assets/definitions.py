@@ -28,6 +28,7 @@ from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.products import product_interest, products
 from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
+from browse_assets.assets.topics import page_topics, topic_classifier
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.export_user import export_user
@@ -36,7 +37,7 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "audience_models", "churn_model", "reidentification"}
+TRAINED = {"interest_segments", "audience_models", "topic_classifier", "churn_model", "reidentification"}
 
 ASSETS = [
     raw_events,
@@ -46,6 +47,8 @@ ASSETS = [
     pii_removed,
     domain_features,
     user_days,
+    topic_classifier,
+    page_topics,
     interest_profile,
     interest_segments,
     audience_models,

@@ -52,6 +52,7 @@ class Settings:
     mlflow_port: int = 5000
     min_group: int = LEAST_MIN_GROUP
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
+    sensitive_topics_purpose: str | None = None
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -154,6 +155,7 @@ def load_settings() -> Settings:
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
+        sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
     )
 
 

@@ -245,12 +245,12 @@ def _signals(con: duckdb.DuckDBPyConnection, as_of: datetime) -> "pd.DataFrame":
         "SELECT user_key::VARCHAR AS user_key, item, decayed_sessions, sessions, active_days, last_seen "
         "FROM touched WHERE starts_with(item, 'signal:') ORDER BY ALL"
     ).df()
-    exposure = con.execute("SELECT user_key::VARCHAR AS user_key, decayed_sessions FROM exposure").df()
+    exposure = con.execute("SELECT user_key::VARCHAR AS user_key, decayed_sessions, decayed_squares FROM exposure").df()
     attribute = pairs["item"].str.removeprefix("signal:")
     counted = con.execute("SELECT count(DISTINCT attribute) FROM reference_audience_signals").fetchone()
     scored = score_evidence(
         pairs.astype({"user_key": str, "item": str}),
-        exposure.astype({"user_key": str}).set_index("user_key")["decayed_sessions"],
+        exposure.astype({"user_key": str}).set_index("user_key"),
         as_of=pd.Timestamp(as_of),
         recency_limit_days=attribute.map(_RECENCY_DAYS).fillna(_SIGNAL_RECENCY_DAYS).astype("float64"),
         item_count=int(counted[0]) if counted else None,
