@@ -55,6 +55,13 @@ PURPOSES: dict[str, str] = {
 }
 CONSENT_PURPOSES = ("research", "measurement", "product", "ads")
 _ANALYSIS = ("research", "measurement", "product")
+
+# What must not be done with a table, whoever asks; shown on the asset's page and in the README.
+FORBIDDEN_USES: dict[str, str] = {
+    "finance_flags": "Never for a decision about credit, insurance, a price, employment or housing. Never told, released "
+    "or joined for others together with age, gender, family status or postcode. Payday loans are never "
+    "told to others, as groups or otherwise.",
+}
 _ACCOUNTABILITY = ("accountability",)
 
 CHURN_METRICS: tuple[str, ...] = (
@@ -505,6 +512,21 @@ PRODUCT_INTEREST = Table(
     purposes=CONSENT_PURPOSES,
 )
 
+PAGE_FINANCE = Table(
+    "page_finance",
+    "warehouse",
+    "One row per distinct page and financial product that it is about.",
+    ("page_id", "finance_product"),
+    (
+        Column("page_id", "UUID", "the page, as in scrubbed_events"),
+        Column("finance_product", "VARCHAR", "one of: " + ", ".join(FINANCE_PRODUCTS)),
+        Column("intent", "VARCHAR", "shopping (comparing, rates, applying) or servicing (using what one has)"),
+        Column("is_front_page", "BOOLEAN", "front page of a provider: shopping only for who does not use it"),
+        Column("why", "VARCHAR", "kind of site and how it is known, what named the product, what showed the intent"),
+    ),
+    purposes=_ANALYSIS,
+)
+
 FINANCE_FLAGS = Table(
     "finance_flags",
     "warehouse",
@@ -534,7 +556,12 @@ FINANCE_FLAGS = Table(
         Column(
             "evidence",
             "STRUCT(domain VARCHAR, sessions BIGINT)[]",
-            "up to five domains with their sessions, most first",
+            "up to five domains of shopping with their sessions, most first",
+        ),
+        Column(
+            "servicing_evidence",
+            "STRUCT(domain VARCHAR, sessions BIGINT)[]",
+            "up to five domains where they use what they have, with their sessions",
         ),
         _BASELINE,
         _AS_OF,
@@ -751,6 +778,7 @@ TABLES: dict[str, Table] = {
         INTEREST_SEGMENTS,
         PRODUCTS,
         PRODUCT_INTEREST,
+        PAGE_FINANCE,
         FINANCE_FLAGS,
         CUSTOMER_FEATURES,
         CHURN_SNAPSHOTS,
