@@ -25,6 +25,9 @@ from browse_assets.tables import FINANCE_FLAGS, FORBIDDEN_USES, PAGE_FINANCE
 # What of a page the patterns are matched on.
 _TEXTS = {"path": "path_text", "title": "title_text", "search_terms": "terms_text", "about": "about_text"}
 
+# Where a bank, lender or insurer that no list and no name gives away says what it is.
+_SIGN_TEXT = "concat_ws(' ', title_text, about_text)"
+
 # Pages whose words are compared with a pattern of another field's list: descriptions read like titles.
 _LIST_OF_FIELD = {"about": "title"}
 
@@ -75,14 +78,19 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
     """
     con.execute(read_sql("macros"))
     load_reference(
-        con, ["domains", "finance_domains", "finance_sections", "finance_terms", "finance_intents", "finance_site_terms", "finance_vetoes"]
+        con, ["domains", "finance_domains", "finance_sections", "finance_terms", "finance_intents", "finance_page_signs", "finance_site_terms", "finance_vetoes"]
     )
     _find_sites(con, since)
     con.execute(
-        "SET VARIABLE page_guard = (SELECT string_agg('(?:' || term || ')', '|') FROM reference_finance_terms)"
+        "SET VARIABLE page_guard = (SELECT string_agg('(?:' || pattern || ')', '|') FROM ("
+        "SELECT term AS pattern FROM reference_finance_terms UNION ALL SELECT pattern FROM reference_finance_page_signs))"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE pages AS " + read_sql("finance_candidates"), {"since": since})
+    con.execute("DROP TABLE IF EXISTS finance_signs")
+    label_pages(con, "finance_signs", "kind", "SELECT kind, pattern FROM reference_finance_page_signs", _SIGN_TEXT)
+    con.execute("CREATE OR REPLACE TEMP TABLE page_sites AS " + read_sql("finance_page_sites"))
     _label(con)
+    _label_by_site(con)
     con.execute("CREATE OR REPLACE TEMP TABLE judged_pages AS " + read_sql("page_finance"))
 
 
@@ -113,18 +121,12 @@ def _label(con: duckdb.DuckDBPyConnection) -> None:
         ("finance_vetoes", "veto", "SELECT veto, pattern FROM reference_finance_vetoes WHERE field = '{}'"),
     ):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {target} (page_id UUID, field VARCHAR, {label} VARCHAR)")
-        fields = {**_TEXTS, **({"host": "host"} if label == "intent" else {})}
+        fields = {**_TEXTS, **({"host": "left(host, greatest(0, length(host) - length(domain)))"} if label == "intent" else {})}
         for field, text in fields.items():
             con.execute("DROP TABLE IF EXISTS found_labels")
             by_list = _LIST_OF_FIELD.get(field, field) if label == "intent" else field
             label_pages(con, "found_labels", label, listed.format(by_list), text)
             con.execute(f"INSERT INTO {target} SELECT page_id, '{field}', {label} FROM found_labels")
-    _label_by_site(con)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE found_sections AS SELECT DISTINCT page_id FROM pages "
-        "JOIN reference_finance_sections AS sections ON (pages.host = sections.site OR pages.domain = sections.site "
-        "OR pages.host = 'www.' || sections.site) AND starts_with(pages.path, sections.path_prefix)"
-    )
 
 
 def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
@@ -133,7 +135,7 @@ def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE all_pages AS SELECT * FROM pages")
     for kind in kinds:
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE pages AS SELECT all_pages.* FROM all_pages JOIN finance_sites USING (domain) "
+            "CREATE OR REPLACE TEMP TABLE pages AS SELECT all_pages.* FROM all_pages JOIN page_sites USING (page_id) "
             "WHERE kind = ?", [kind]
         )
         for field in ("path", "title"):

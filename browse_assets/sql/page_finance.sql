@@ -8,8 +8,8 @@
 -- Worked example: nerdwallet.com/best/credit-cards is shopping for credit_cards; secure.chase.com/login
 --   is servicing of banking; chase.com/careers/credit-cards is neither.
 -- Needs: pages (finance_candidates.sql); finance_named (page_id, field, finance_product), finance_intents
---   (page_id, field, intent), finance_vetoes (page_id, veto); finance_sites (domain, kind, default_product,
---   known_by) and found_sections (page_id).
+--   (page_id, field, intent), finance_vetoes (page_id, veto); page_sites (page_id, kind,
+--   default_product, known_by).
 WITH intents AS (
     SELECT
         page_id,
@@ -33,7 +33,7 @@ judged_pages AS (
         pages.page_id,
         pages.is_front_page,
         pages.terms_text <> '' AS is_search,
-        coalesce(sections.page_id IS NOT NULL, FALSE) OR coalesce(sites.kind = 'comparison', FALSE) AS is_comparison,
+        coalesce(sites.kind = 'comparison', FALSE) AS is_comparison,
         coalesce(sites.kind <> 'comparison', FALSE) AS is_provider,
         sites.kind,
         sites.default_product,
@@ -42,12 +42,11 @@ judged_pages AS (
         coalesce(intents.is_shopping, FALSE) AS is_shopping,
         coalesce(intents.about_shopping, FALSE) AS about_shopping,
         coalesce(vetoes.is_news, FALSE) OR pages.is_article AS is_news,
-        len(string_split(pages.path_text, ' ')) <= 5 AS is_short,
+        len(string_split(pages.path_text, ' ')) <= 6 AS is_short,
         coalesce(vetoes.is_reading, FALSE) AS is_reading,
         coalesce(vetoes.is_vetoed, FALSE) AS is_vetoed
     FROM pages
-    LEFT JOIN finance_sites AS sites USING (domain)
-    LEFT JOIN found_sections AS sections USING (page_id)
+    LEFT JOIN page_sites AS sites USING (page_id)
     LEFT JOIN intents USING (page_id)
     LEFT JOIN vetoes USING (page_id)
 ),
@@ -94,7 +93,7 @@ judged AS (
                 WHEN named_in = 'about' AND about_shopping AND NOT is_front_page THEN 'shopping'
             END
             WHEN is_servicing OR is_news OR is_reading THEN NULL
-            WHEN named_in IN ('path', 'title') AND (is_shopping OR is_named_twice AND is_short) THEN 'shopping'
+            WHEN named_in IN ('path', 'title') AND (is_shopping OR is_short AND (is_named_twice OR about_shopping)) THEN 'shopping'
         END AS intent,
         concat_ws(', ',
             CASE
