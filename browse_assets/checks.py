@@ -277,6 +277,28 @@ def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, select, "groups that may not be released")
 
 
+# Written apart from the guard of releases (`assets/releases.py`), over all purposes: releases can be compared.
+FINANCE_RELEASED_WITH_TRAITS = """
+    SELECT purpose, dimension, item_id, 'beside financial products' AS what
+    FROM released_audiences
+    WHERE dimension NOT IN ('everybody', 'topic', 'segment', 'finance_product')
+      AND regexp_matches(lower(concat_ws(' ', dimension, item_id, item)),
+          '\\b(age|ages|aged|birth|gender|sex|female|male|family|families|marital|married|single|spouse|parents?|'
+          || 'children|kids|household|post ?code|postal|zip|plz)\\b|age_|birth_|gender_|family_|marital_|life_stage|post_?code|zip_?code')
+      AND EXISTS (SELECT 1 FROM released_audiences WHERE dimension = 'finance_product')
+    UNION ALL
+    SELECT purpose, dimension, item_id, 'never told' FROM released_audiences
+    WHERE dimension = 'finance_product' AND item_id = 'payday_loans'
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="released_audiences", blocking=True)
+def finance_is_released_alone(databases: Databases) -> dg.AssetCheckResult:
+    """No release tells financial products beside age, gender, family status or postcode, or tells of payday loans."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, FINANCE_RELEASED_WITH_TRAITS, "groups that may not be told beside financial products")
+
+
 TOLD_APART_BY_RELEASES = """
     SELECT "view", people, match_rate, 1.0 / $min_group AS most FROM reidentification
     WHERE "view" = 'released_groups' AND match_rate > 1.0 / $min_group + 1e-9
@@ -305,6 +327,7 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     labels_are_observed,
     champion_beats_baseline,
     released_groups_are_large,
+    finance_is_released_alone,
     releases_hide_people,
     *CONTRACT_CHECKS,
     *LEAK_CHECKS,

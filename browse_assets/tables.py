@@ -56,6 +56,9 @@ PURPOSES: dict[str, str] = {
 CONSENT_PURPOSES = ("research", "measurement", "product", "ads")
 _ANALYSIS = ("research", "measurement", "product")
 
+# Financial products that nobody else is told about, not as groups either: who looks for them is short of money.
+NEVER_TOLD_PRODUCTS = ("payday_loans",)
+
 # What must not be done with a table, whoever asks; shown on the asset's page and in the README.
 FORBIDDEN_USES: dict[str, str] = {
     "finance_flags": "Never for a decision about credit, insurance, a price, employment or housing. Never told, released "
@@ -98,6 +101,16 @@ class Table:
     columns: tuple[Column, ...]
     purposes: tuple[str, ...] = ()
     """What the table may be used for, out of PURPOSES; a test says that none lacks them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a purpose that is not in PURPOSES: there is none for decisions about credit, nor can there be.
+
+        Raises:
+            ValueError: a purpose is unknown.
+        """
+        unknown = sorted(set(self.purposes) - set(PURPOSES))
+        if unknown:
+            raise ValueError(f"{self.name}: no such purpose: {', '.join(unknown)}")
 
     def ddl(self, schema: str | None = None) -> str:
         """CREATE TABLE IF NOT EXISTS with quoted names, in key-independent column order."""

@@ -36,7 +36,7 @@ class RatePrior:
     mean: float
 
 
-def fit_rate_prior(touching: npt.ArrayLike, exposure: npt.ArrayLike) -> RatePrior:
+def fit_rate_prior(touching: npt.ArrayLike, exposure: npt.ArrayLike, squares: npt.ArrayLike | None = None) -> RatePrior:
     """Fit the panel's rates of one item by moments.
 
     Semiparametric Buehlmann-Straub estimator for Poisson counts (Klugman, Panjer and Willmot,
@@ -49,8 +49,9 @@ def fit_rate_prior(touching: npt.ArrayLike, exposure: npt.ArrayLike) -> RatePrio
         b = m / variance,  a = m b
 
     The term (n - 1) m is what Poisson noise alone would give. Decayed counts are less noisy than
-    that (each session weighs at most 1, its square less), so the variance is understated and
-    people are drawn to the panel's mean a little too much: the cautious side.
+    that: a session of weight w adds w^2 to the variance, not w. With q = sum w^2 of a person's
+    sessions the term is m (sum q/e - sum q / E), which is (n - 1) m where every weight is 1.
+    Without `squares` the variance is understated and people are drawn to the panel's mean too much.
 
     The variance has the floor m / E, so that b <= E. Below m / E, the sampling variance of the
     mean m itself, a spread between people can't be told from none; and a prior can't weigh more
@@ -60,6 +61,7 @@ def fit_rate_prior(touching: npt.ArrayLike, exposure: npt.ArrayLike) -> RatePrio
     Args:
         touching: decayed sessions f that touch the item, one per person, zeros included.
         exposure: decayed sessions e, one per person; people with e = 0 say nothing and don't count.
+        squares: squared weights q of each person's sessions, summed; e where all weigh 1 (the default).
 
     Returns:
         The prior; a = mean = 0 when nobody touched the item.
@@ -74,13 +76,14 @@ def fit_rate_prior(touching: npt.ArrayLike, exposure: npt.ArrayLike) -> RatePrio
         raise ValueError("touching and exposure must be one-dimensional and of one length")
     _require_counts(f, e)
     seen = e > 0
-    f, e = f[seen], e[seen]
+    q = e if squares is None else np.asarray(squares, dtype=np.float64)
+    f, e, q = f[seen], e[seen], q[seen]
     if e.size == 0:
         raise ValueError("nobody has any exposure: there is no rate to fit")
     a, b, mean = _gamma_by_moments(
         touched=np.array([f.sum()]),
         touched_squared=np.array([(f * (f / e)).sum()]),
-        units=np.array([float(e.size)]),
+        noise=np.array([_panel_noise(e, q)]),
         exposure=np.array([e.sum()]),
         exposure_squared=np.array([(e * e).sum()]),
     )
@@ -95,6 +98,7 @@ def score_evidence(
     recency_limit_days: npt.ArrayLike = 28.0,
     min_people: int = 20,
     item_count: int | None = None,
+    squares: pd.Series | None = None,
 ) -> pd.DataFrame:
     """One row per person and item that the person touched: how strong the evidence of interest is.
 
@@ -113,6 +117,7 @@ def score_evidence(
         min_people: below this many people with exposure, a person is their own baseline.
         item_count: how many items of that kind there are, for the personal baseline; by default
             the distinct items in `pairs`.
+        squares: squared weights of each person's sessions, summed, by user_key (`fit_rate_prior`).
 
     Returns:
         `pairs`, ordered by user_key and rank, index 0..n-1, with
@@ -135,6 +140,7 @@ def score_evidence(
     # Sums of floats depend on their order: the rows are put in order of key before any is taken.
     people = exposure.sort_index()
     e_all = people.to_numpy(dtype=np.float64)
+    q_all = e_all if squares is None else squares.reindex(people.index).to_numpy(dtype=np.float64)
     user = np.asarray(people.index.get_indexer(pd.Index(pairs["user_key"])))
     item, items = pd.factorize(pairs["item"], sort=True)
     order = np.lexsort((item, user))
@@ -148,10 +154,10 @@ def score_evidence(
 
     is_panel = int((e_all > 0).sum()) >= min_people
     if is_panel:
-        a, b, mean = (p[item] for p in _item_priors(f, e, item, len(items), e_all))
+        a, b, mean = (p[item] for p in _item_priors(f, e, item, len(items), e_all, q_all))
     else:
         n_items = len(items) if item_count is None else item_count
-        a, b, mean = (p[user] for p in _person_priors(f, e, user, n_items, e_all))
+        a, b, mean = (p[user] for p in _person_priors(f, e, user, n_items, e_all, q_all))
 
     shape, rate = a + f, b + e
     score = np.divide(shape, rate, out=np.zeros_like(shape), where=rate > 0)
@@ -177,8 +183,13 @@ def score_evidence(
     return rows
 
 
+def _panel_noise(e: FloatArray, q: FloatArray) -> float:
+    """What chance alone adds to the spread, over the mean: people minus 1 where every session weighs 1."""
+    return float((q / e).sum() - q.sum() / e.sum()) if e.size else 0.0
+
+
 def _item_priors(
-    f: FloatArray, e: FloatArray, item: npt.NDArray[np.intp], n_items: int, e_all: FloatArray
+    f: FloatArray, e: FloatArray, item: npt.NDArray[np.intp], n_items: int, e_all: FloatArray, q_all: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(a, b, mean) of each item over all people; who does not touch it adds nothing to its sums."""
     seen = e_all[e_all > 0]
@@ -186,21 +197,21 @@ def _item_priors(
     return _gamma_by_moments(
         touched=_sum_by(item, f, n_items),
         touched_squared=_sum_by(item, f * ratio, n_items),
-        units=np.full(n_items, float(seen.size)),
+        noise=np.full(n_items, _panel_noise(seen, q_all[e_all > 0])),
         exposure=np.full(n_items, seen.sum()),
         exposure_squared=np.full(n_items, (seen * seen).sum()),
     )
 
 
 def _person_priors(
-    f: FloatArray, e: FloatArray, user: npt.NDArray[np.intp], n_items: int, e_all: FloatArray
+    f: FloatArray, e: FloatArray, user: npt.NDArray[np.intp], n_items: int, e_all: FloatArray, q_all: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(a, b, mean) of each person over all items: the same moments, items in place of people."""
     ratio = np.divide(f, e, out=np.zeros_like(f), where=e > 0)
     return _gamma_by_moments(
         touched=_sum_by(user, f, len(e_all)),
         touched_squared=_sum_by(user, f * ratio, len(e_all)),
-        units=np.full(len(e_all), float(n_items)),
+        noise=(n_items - 1) * np.divide(q_all, e_all, out=np.zeros_like(e_all), where=e_all > 0),
         exposure=n_items * e_all,
         exposure_squared=n_items * e_all * e_all,
     )
@@ -215,15 +226,15 @@ def _gamma_by_moments(
     *,
     touched: FloatArray,
     touched_squared: FloatArray,
-    units: FloatArray,
+    noise: FloatArray,
     exposure: FloatArray,
     exposure_squared: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(a, b, mean) of many priors at once, from the sums of f, f^2/e, 1, e and e^2 of each."""
+    """(a, b, mean) of many priors at once, from the sums of f, f^2/e, e and e^2 of each and its noise."""
     zero = np.zeros_like(touched)
     mean = np.divide(touched, exposure, out=zero.copy(), where=exposure > 0)
     # sum e (f/e - m)^2 = sum f^2/e - m^2 E: needs only the people who touch the item.
-    spread = touched_squared - mean * mean * exposure - (units - 1) * mean
+    spread = touched_squared - mean * mean * exposure - noise * mean
     scale = exposure - np.divide(exposure_squared, exposure, out=zero.copy(), where=exposure > 0)
     # One unit, or units of which one holds all exposure: no spread between units to be seen.
     told = scale > 1e-12 * exposure

@@ -70,6 +70,12 @@ def touches_of(con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime
     return touches, exposure.set_index("user_key")["decayed_sessions"]
 
 
+def session_squares(con: duckdb.DuckDBPyConnection, as_of: datetime) -> "pd.Series":
+    """Squared weights of every person's sessions, summed: what the noise of decayed counts comes from."""
+    exposure = con.execute(read_sql("exposure"), {"as_of": as_of}).df().astype({"user_key": str})
+    return exposure.set_index("user_key")["decayed_squares"]
+
+
 def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, patterns: str, field: str = "text") -> None:
     """Add to `target` (page_id, label) the pages whose field matches the label's patterns.
 
@@ -83,7 +89,9 @@ def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, pattern
         patterns: SELECT of (label, pattern).
         field: expression over `pages` that the patterns are matched on.
     """
-    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {target} AS SELECT page_id, NULL::VARCHAR AS {label} FROM pages LIMIT 0")
+    con.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {target} AS SELECT page_id, NULL::VARCHAR AS {label} FROM pages LIMIT 0"
+    )
     grouped = con.execute(
         f"SELECT {label}, string_agg('(?:' || pattern || ')', '|' ORDER BY pattern) "
         f"FROM ({patterns}) AS listed ({label}, pattern) GROUP BY 1 ORDER BY 1"

@@ -14,13 +14,13 @@ import duckdb
 from browse_assets.analysis.finance_hosts import HostWord, HostWords, describe_finance_hosts
 from browse_assets.analysis.hosts import public_suffix
 from browse_assets.assets.events import scrubbed_events
-from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
+from browse_assets.assets.evidence import label_pages, refresh_as_of, session_squares, touches_of
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import EMPTY, read_state, require_state, write_state
 from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_reference, transaction
 from browse_assets.settings import REFERENCE_DIR
 from browse_assets.sql import read_sql
-from browse_assets.tables import FINANCE_FLAGS, FORBIDDEN_USES, PAGE_FINANCE
+from browse_assets.tables import FINANCE_FLAGS, FINANCE_PRODUCTS, FORBIDDEN_USES, PAGE_FINANCE
 
 # What of a page the patterns are matched on.
 _TEXTS = {"path": "path_text", "title": "title_text", "search_terms": "terms_text", "about": "about_text"}
@@ -78,7 +78,17 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
     """
     con.execute(read_sql("macros"))
     load_reference(
-        con, ["domains", "finance_domains", "finance_sections", "finance_terms", "finance_intents", "finance_page_signs", "finance_site_terms", "finance_vetoes"]
+        con,
+        [
+            "domains",
+            "finance_domains",
+            "finance_sections",
+            "finance_terms",
+            "finance_intents",
+            "finance_page_signs",
+            "finance_site_terms",
+            "finance_vetoes",
+        ],
     )
     _find_sites(con, since)
     con.execute(
@@ -96,7 +106,9 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
 
 def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
     """Make `finance_sites`: financial sites by the lists, and by their names where no list knows them."""
-    domains = con.execute("SELECT DISTINCT domain FROM scrubbed_events WHERE load_id > ? ORDER BY 1", [since]).fetchall()
+    domains = con.execute(
+        "SELECT DISTINCT domain FROM scrubbed_events WHERE load_id > ? ORDER BY 1", [since]
+    ).fetchall()
     named = describe_finance_hosts(((domain, public_suffix(domain)) for (domain,) in domains if domain), host_words())
     con.register("named_sites", named)
     con.execute("CREATE OR REPLACE TEMP TABLE finance_sites AS " + read_sql("finance_sites"))
@@ -121,7 +133,10 @@ def _label(con: duckdb.DuckDBPyConnection) -> None:
         ("finance_vetoes", "veto", "SELECT veto, pattern FROM reference_finance_vetoes WHERE field = '{}'"),
     ):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {target} (page_id UUID, field VARCHAR, {label} VARCHAR)")
-        fields = {**_TEXTS, **({"host": "left(host, greatest(0, length(host) - length(domain)))"} if label == "intent" else {})}
+        fields = {
+            **_TEXTS,
+            **({"host": "left(host, greatest(0, length(host) - length(domain)))"} if label == "intent" else {}),
+        }
         for field, text in fields.items():
             con.execute("DROP TABLE IF EXISTS found_labels")
             by_list = _LIST_OF_FIELD.get(field, field) if label == "intent" else field
@@ -131,12 +146,15 @@ def _label(con: duckdb.DuckDBPyConnection) -> None:
 
 def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
     """Add to `finance_named` what words say that name a product on a financial site only: `/auto` at an insurer."""
-    (kinds,) = zip(*con.execute("SELECT DISTINCT kind FROM reference_finance_site_terms ORDER BY 1").fetchall(), strict=True)
+    (kinds,) = zip(
+        *con.execute("SELECT DISTINCT kind FROM reference_finance_site_terms ORDER BY 1").fetchall(), strict=True
+    )
     con.execute("CREATE OR REPLACE TEMP TABLE all_pages AS SELECT * FROM pages")
     for kind in kinds:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE pages AS SELECT all_pages.* FROM all_pages JOIN page_sites USING (page_id) "
-            "WHERE kind = ?", [kind]
+            "WHERE kind = ?",
+            [kind],
         )
         for field in ("path", "title"):
             con.execute("DROP TABLE IF EXISTS found_labels")
@@ -160,7 +178,10 @@ _SHOPPING_EVENTS = """
 
 
 @dg.asset(
-    pool=WRITER_POOL, group_name="finance", deps=[page_finance], metadata={"forbidden uses": dg.MetadataValue.md(FORBIDDEN_USES["finance_flags"])}
+    pool=WRITER_POOL,
+    group_name="finance",
+    deps=[page_finance],
+    metadata={"forbidden uses": dg.MetadataValue.md(FORBIDDEN_USES["finance_flags"])},
 )
 def finance_flags(databases: Databases) -> dg.MaterializeResult:
     """One row per person and financial product that the person shopped for or used.
@@ -179,7 +200,13 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
             con.execute(read_sql("macros"))
             con.execute("CREATE TEMP TABLE finance_events AS " + read_sql("finance_events"), {"as_of": as_of})
             touches, exposure = touches_of(con, _SHOPPING_EVENTS, as_of)
-            con.register("scored", score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)))
+            squares = session_squares(con, as_of)
+            con.register(
+                "scored",
+                score_evidence(
+                    touches, exposure, as_of=pd.Timestamp(as_of), squares=squares, item_count=len(FINANCE_PRODUCTS)
+                ),
+            )
             con.execute("CREATE TEMP TABLE flags AS " + read_sql("finance_flags"), {"as_of": as_of})
             return {"finance_flags": "SELECT * FROM flags ORDER BY user_key, finance_product"}
 

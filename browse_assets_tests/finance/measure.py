@@ -63,18 +63,16 @@ def judge(con: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> dict[int, dict
                 hosts[host]["host"],
                 hosts[host]["domain"],
                 row["title"],
-                [
-                    {"name": name, "content": row[name]}
-                    for name in ("description", "keywords")
-                    if row.get(name)
-                ],
+                [{"name": name, "content": row[name]} for name in ("description", "keywords") if row.get(name)],
             ]
             for number, (row, host) in enumerate(zip(rows, raw, strict=True))
         ],
     )
     judge_pages(con, since=0)
     found: dict[int, dict[str, str]] = {number: {} for number in range(len(rows))}
-    for identifier, product, intent in con.execute("SELECT page_id, finance_product, intent FROM judged_pages").fetchall():
+    for identifier, product, intent in con.execute(
+        "SELECT page_id, finance_product, intent FROM judged_pages"
+    ).fetchall():
         found[identifier.int - 1][product] = intent
     return found
 
