@@ -277,14 +277,16 @@ def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, select, "groups that may not be released")
 
 
-# Written apart from the guard of releases (`assets/releases.py`), over all purposes: releases can be compared.
+# Written apart from the guard of releases (`assets/releases.py`), and over all purposes: they can be compared.
 FINANCE_RELEASED_WITH_TRAITS = """
     SELECT purpose, dimension, item_id, 'beside financial products' AS what
     FROM released_audiences
     WHERE dimension NOT IN ('everybody', 'topic', 'segment', 'finance_product')
-      AND regexp_matches(lower(concat_ws(' ', dimension, item_id, item)),
-          '\\b(age|ages|aged|birth|gender|sex|female|male|family|families|marital|married|single|spouse|parents?|'
-          || 'children|kids|household|post ?code|postal|zip|plz)\\b|age_|birth_|gender_|family_|marital_|life_stage|post_?code|zip_?code')
+      AND list_has_any(
+          string_split_regex(lower(concat_ws(' ', dimension, item_id, item)), '[^a-z]+'),
+          ['age', 'ages', 'aged', 'birth', 'gender', 'sex', 'female', 'male', 'family', 'families', 'marital',
+           'married', 'single', 'spouse', 'parent', 'parents', 'children', 'kids', 'household', 'life', 'postcode',
+           'post', 'postal', 'zip', 'zipcode', 'plz'])
       AND EXISTS (SELECT 1 FROM released_audiences WHERE dimension = 'finance_product')
     UNION ALL
     SELECT purpose, dimension, item_id, 'never told' FROM released_audiences

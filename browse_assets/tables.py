@@ -61,9 +61,9 @@ NEVER_TOLD_PRODUCTS = ("payday_loans",)
 
 # What must not be done with a table, whoever asks; shown on the asset's page and in the README.
 FORBIDDEN_USES: dict[str, str] = {
-    "finance_flags": "Never for a decision about credit, insurance, a price, employment or housing. Never told, released "
-    "or joined for others together with age, gender, family status or postcode. Payday loans are never "
-    "told to others, as groups or otherwise.",
+    "finance_flags": "Never for a decision about credit, insurance, a price, employment or housing. Never told, "
+    "released or joined for others together with age, gender, family status or postcode. Payday loans are "
+    "never told to others, not as groups either.",
 }
 _ACCOUNTABILITY = ("accountability",)
 

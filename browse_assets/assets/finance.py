@@ -92,8 +92,8 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
     )
     _find_sites(con, since)
     con.execute(
-        "SET VARIABLE page_guard = (SELECT string_agg('(?:' || pattern || ')', '|') FROM ("
-        "SELECT term AS pattern FROM reference_finance_terms UNION ALL SELECT pattern FROM reference_finance_page_signs))"
+        "SET VARIABLE page_guard = (SELECT string_agg('(?:' || pattern || ')', '|') FROM (SELECT term AS pattern "
+        "FROM reference_finance_terms UNION ALL SELECT pattern FROM reference_finance_page_signs))"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE pages AS " + read_sql("finance_candidates"), {"since": since})
     con.execute("DROP TABLE IF EXISTS finance_signs")

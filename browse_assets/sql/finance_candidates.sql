@@ -1,5 +1,5 @@
 -- What: one row per distinct page of loads after $since whose text or site may be about a financial product.
--- Columns: page_id, host, domain, path, is_front_page, path_text, title_text, terms_text, about_text, is_article.
+-- Columns: page_id, host, domain, path, path_words, is_front_page, path_text, title_text, terms_text, about_text, is_article.
 -- Worked example: https://creditcards.example.com/compare, title "Best Cards": path_text
 --   "creditcards compare", title_text "best cards".
 -- Needs: macros.sql; guarded_domains (domain), whose pages are taken whatever they say; variable page_guard.
@@ -17,6 +17,7 @@ pages AS (
         domain,
         regexp_matches(url_path(url), '(?i)^/?(?:(?:index|home|default|startseite|accueil|inicio)(?:\.[a-z]+)?|[a-z]{2}(?:[-_][a-z]{2})?)?/?$') AS is_front_page,
         lower(url_path(url)) AS path,
+        len(string_split(page_text(url_path(url), NULL, NULL), ' ')) AS path_words,
         page_text(concat_ws(' ', CASE WHEN contains(domain, '-') THEN host ELSE nullif(left(host, greatest(0, length(host) - length(domain))), 'www.') END, unescaped(url_path(url))), NULL, NULL) AS path_text,
         page_text(NULL, title, NULL) AS title_text,
         page_text(NULL, NULL, search_terms) AS terms_text,

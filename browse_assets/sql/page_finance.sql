@@ -32,6 +32,7 @@ judged_pages AS (
     SELECT
         pages.page_id,
         pages.is_front_page,
+        pages.page_id IN (SELECT page_id FROM finance_named) AS is_named,
         pages.terms_text <> '' AS is_search,
         coalesce(sites.kind = 'comparison', FALSE) AS is_comparison,
         coalesce(sites.kind <> 'comparison', FALSE) AS is_provider,
@@ -42,7 +43,7 @@ judged_pages AS (
         coalesce(intents.is_shopping, FALSE) AS is_shopping,
         coalesce(intents.about_shopping, FALSE) AS about_shopping,
         coalesce(vetoes.is_news, FALSE) OR pages.is_article AS is_news,
-        len(string_split(pages.path_text, ' ')) <= 6 AS is_short,
+        pages.path_words <= 6 AS is_short,
         coalesce(vetoes.is_reading, FALSE) AS is_reading,
         coalesce(vetoes.is_vetoed, FALSE) AS is_vetoed
     FROM pages
@@ -64,7 +65,8 @@ by_site AS (
     SELECT page_id, default_product
     FROM judged_pages
     WHERE coalesce(default_product, '') <> ''
-      AND (page_id NOT IN (SELECT page_id FROM finance_named) OR (is_front_page AND is_provider))
+      AND (page_id NOT IN (SELECT page_id FROM finance_named) OR (is_front_page AND is_provider)
+           OR kind IN ('payday', 'tax', 'crypto_exchange'))
 ),
 about_products AS (
     SELECT page_id, finance_product, field AS named_in, is_named_twice
@@ -89,10 +91,11 @@ judged AS (
             END
             WHEN is_provider OR is_comparison THEN CASE
                 WHEN named_in IN ('path', 'title', 'site path') THEN 'shopping'
-                WHEN is_shopping OR (named_in = 'site' AND is_front_page) THEN 'shopping'
+                WHEN is_shopping OR named_in = 'site' AND (is_front_page OR kind IN ('payday', 'tax', 'crypto_exchange') AND is_named) THEN 'shopping'
                 WHEN named_in = 'about' AND about_shopping AND NOT is_front_page THEN 'shopping'
             END
-            WHEN is_servicing OR is_news OR is_reading THEN NULL
+            WHEN is_news OR is_reading THEN NULL
+            WHEN is_servicing THEN CASE WHEN named_in IN ('path', 'title') THEN 'servicing' END
             WHEN named_in IN ('path', 'title') AND (is_shopping OR is_short AND (is_named_twice OR about_shopping)) THEN 'shopping'
         END AS intent,
         concat_ws(', ',

@@ -91,7 +91,7 @@ def test_shopping_is_interest_and_servicing_is_a_customer(
         visit("reader", day, "https://www.bbc.com/sport/football", "Striker on loan to Arsenal") for day in range(8)
     ]
     write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
-    materialize(*EVENTS, "finance_flags")
+    materialize(*EVENTS, "page_finance", "finance_flags")
     assert warehouse(
         "SELECT finance_product, shopping_sessions, servicing_sessions, is_interested, is_customer, "
         "probability IS NULL FROM finance_flags ORDER BY 1"

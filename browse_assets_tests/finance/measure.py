@@ -4,6 +4,7 @@ What belongs here: putting labelled rows where pages stand, and counting. What d
 """
 
 import csv
+import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import duckdb
 
-from browse_assets.analysis.hosts import describe_hosts
-from browse_assets.assets.finance import judge_pages
+from browse_assets.analysis.finance_hosts import HostWords
+from browse_assets.analysis.hosts import describe_hosts, public_suffix
+from browse_assets.assets.finance import host_words, judge_pages
+from browse_assets.settings import REFERENCE_DIR
 
 HERE = Path(__file__).parent
 Row = Mapping[str, str]
@@ -45,6 +48,7 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def page_id(number: int) -> uuid.UUID:
+    """A row's page by its number."""
     return uuid.UUID(int=number + 1)
 
 
@@ -106,3 +110,43 @@ def rate(hits: Iterable[bool]) -> float:
     """Share that is true; 0 of none."""
     listed = list(hits)
     return sum(listed) / len(listed) if listed else 0.0
+
+
+def banks_by_name(half: str) -> tuple[dict[str, float], float]:
+    """Of one half: recall of US banks and credit unions by source, and the share of ordinary sites flagged.
+
+    By the host name alone, with every list switched off. Ordinary are the hand-made rows of domains.csv whose
+    topic is not finance.
+    """
+    words = host_words()
+    rows = [row for row in read("bank_hosts.csv") if row["half"] == half]
+    sources = sorted({row["source"] for row in rows})
+    recalls = {
+        source: rate(_by_name(words, row["domain"]) for row in rows if source in (row["source"], "all"))
+        for source in [*sources, "all"]
+    }
+    topics = {row["topic_id"]: row for row in _reference("topics")}
+    financial = {row["domain"] for row in _reference("finance_domains")}
+    ordinary = [
+        row["domain"]
+        for row in _reference("domains")
+        if row["source"] == "curated"
+        and topics[row["topic_id"]]["tier_1"] not in ("Personal Finance", "Business and Finance")
+        and row["domain"] not in financial
+        and half_of(row["domain"]) == half
+    ]
+    return recalls, rate(_by_name(words, domain) for domain in ordinary)
+
+
+def half_of(domain: str) -> str:
+    """`dev` or `held_out`, by the hash of the domain."""
+    return "held_out" if int(hashlib.sha256(domain.encode()).hexdigest(), 16) % 2 else "dev"
+
+
+def _by_name(words: HostWords, domain: str) -> bool:
+    return words.judge(domain, public_suffix(domain)) is not None
+
+
+def _reference(name: str) -> list[dict[str, str]]:
+    with (REFERENCE_DIR / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
