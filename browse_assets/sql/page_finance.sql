@@ -96,7 +96,11 @@ judged AS (
             END
             WHEN is_news OR is_reading THEN NULL
             WHEN is_servicing THEN CASE WHEN named_in IN ('path', 'title') THEN 'servicing' END
-            WHEN named_in IN ('path', 'title') AND (is_shopping OR is_short AND (is_named_twice OR about_shopping)) THEN 'shopping'
+            WHEN named_in IN ('path', 'title') AND (
+                is_shopping
+                -- Funds and coins are read about as markets; a loan or an insurance hardly.
+                OR is_short AND (about_shopping OR is_named_twice AND finance_product NOT IN ('investing', 'crypto'))
+            ) THEN 'shopping'
         END AS intent,
         concat_ws(', ',
             CASE
