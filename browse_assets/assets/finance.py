@@ -23,13 +23,23 @@ from browse_assets.sql import read_sql
 from browse_assets.tables import FINANCE_FLAGS, FINANCE_PRODUCTS, FORBIDDEN_USES, PAGE_FINANCE
 
 # What of a page the patterns are matched on.
-_TEXTS = {"path": "path_text", "title": "title_text", "search_terms": "terms_text", "about": "about_text"}
+_TEXTS = {
+    "path": "path_text",
+    "title": "title_text",
+    "search_terms": "terms_text",
+    "about": "about_text",
+    "host": "left(host, greatest(0, length(host) - length(domain)))",
+}
+_FIELDS = ("path", "title", "search_terms", "about")
+# What a table of labels says, and its list; one pattern of all terms together would be 20 times as slow.
+_LISTS = {
+    "finance_named": ("finance_product", "SELECT finance_product, term FROM reference_finance_terms"),
+    "finance_intents": ("intent", "SELECT intent, pattern FROM reference_finance_intents WHERE field = '{}'"),
+    "finance_vetoes": ("veto", "SELECT veto, pattern FROM reference_finance_vetoes WHERE field = '{}'"),
+}
 
 # Where a bank, lender or insurer that no list and no name gives away says what it is.
 _SIGN_TEXT = "concat_ws(' ', title_text, about_text)"
-
-# Pages whose words are compared with a pattern of another field's list: descriptions read like titles.
-_LIST_OF_FIELD = {"about": "title"}
 
 
 @dg.asset(pool=WRITER_POOL, group_name="finance", deps=[scrubbed_events])
@@ -91,15 +101,19 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
         ],
     )
     _find_sites(con, since)
-    con.execute(
-        "SET VARIABLE page_guard = (SELECT string_agg('(?:' || pattern || ')', '|') FROM (SELECT term AS pattern "
-        "FROM reference_finance_terms UNION ALL SELECT pattern FROM reference_finance_page_signs))"
-    )
-    con.execute("CREATE OR REPLACE TEMP TABLE pages AS " + read_sql("finance_candidates"), {"since": since})
+    con.execute("CREATE OR REPLACE TEMP TABLE pages AS " + read_sql("finance_texts"), {"since": since})
     con.execute("DROP TABLE IF EXISTS finance_signs")
     label_pages(con, "finance_signs", "kind", "SELECT kind, pattern FROM reference_finance_page_signs", _SIGN_TEXT)
+    _label(con, "finance_named", ("path", "title", "search_terms"))
+    # What only a description names counts on financial sites alone.
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM pages "
+        "WHERE domain IN (SELECT domain FROM guarded_domains) OR page_id IN (SELECT page_id FROM finance_named UNION ALL SELECT page_id FROM finance_signs)"
+    )
     con.execute("CREATE OR REPLACE TEMP TABLE page_sites AS " + read_sql("finance_page_sites"))
-    _label(con)
+    _label(con, "finance_named", ("about",))
+    _label(con, "finance_intents", ("host", *_FIELDS))
+    _label(con, "finance_vetoes", _FIELDS)
     _label_by_site(con)
     con.execute("CREATE OR REPLACE TEMP TABLE judged_pages AS " + read_sql("page_finance"))
 
@@ -125,23 +139,17 @@ def host_words() -> HostWords:
         return HostWords([HostWord(*row.values()) for row in csv.DictReader(file)])
 
 
-def _label(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `finance_named`, `finance_intents` and `finance_vetoes`: which patterns match which field."""
-    for target, label, listed in (
-        ("finance_named", "finance_product", "SELECT finance_product, term FROM reference_finance_terms"),
-        ("finance_intents", "intent", "SELECT intent, pattern FROM reference_finance_intents WHERE field = '{}'"),
-        ("finance_vetoes", "veto", "SELECT veto, pattern FROM reference_finance_vetoes WHERE field = '{}'"),
-    ):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {target} (page_id UUID, field VARCHAR, {label} VARCHAR)")
-        fields = {
-            **_TEXTS,
-            **({"host": "left(host, greatest(0, length(host) - length(domain)))"} if label == "intent" else {}),
-        }
-        for field, text in fields.items():
-            con.execute("DROP TABLE IF EXISTS found_labels")
-            by_list = _LIST_OF_FIELD.get(field, field) if label == "intent" else field
-            label_pages(con, "found_labels", label, listed.format(by_list), text)
-            con.execute(f"INSERT INTO {target} SELECT page_id, '{field}', {label} FROM found_labels")
+def _label(con: duckdb.DuckDBPyConnection, target: str, fields: tuple[str, ...]) -> None:
+    """Add to `target` (page_id, field, label) which of its list's patterns match these fields of `pages`."""
+    label, listed = _LISTS[target]
+    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {target} (page_id UUID, field VARCHAR, {label} VARCHAR)")
+    for field in fields:
+        con.execute(f"DELETE FROM {target} WHERE field = ?", [field])
+        con.execute("DROP TABLE IF EXISTS found_labels")
+        # Descriptions read like titles: one list of intents for both.
+        by_list = "title" if (target, field) == ("finance_intents", "about") else field
+        label_pages(con, "found_labels", label, listed.format(by_list), _TEXTS[field])
+        con.execute(f"INSERT INTO {target} SELECT page_id, '{field}', {label} FROM found_labels")
 
 
 def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
@@ -149,6 +157,7 @@ def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
     (kinds,) = zip(
         *con.execute("SELECT DISTINCT kind FROM reference_finance_site_terms ORDER BY 1").fetchall(), strict=True
     )
+    con.execute("DELETE FROM finance_named WHERE field IN ('site path', 'site title')")
     con.execute("CREATE OR REPLACE TEMP TABLE all_pages AS SELECT * FROM pages")
     for kind in kinds:
         con.execute(

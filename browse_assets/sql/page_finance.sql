@@ -7,7 +7,7 @@
 --   too, and news is reading. Debt relief, jobs, a company's own news and look-alikes are neither.
 -- Worked example: nerdwallet.com/best/credit-cards is shopping for credit_cards; secure.chase.com/login
 --   is servicing of banking; chase.com/careers/credit-cards is neither.
--- Needs: pages (finance_candidates.sql); finance_named (page_id, field, finance_product), finance_intents
+-- Needs: pages (finance_texts.sql); finance_named (page_id, field, finance_product), finance_intents
 --   (page_id, field, intent), finance_vetoes (page_id, veto); page_sites (page_id, kind,
 --   default_product, known_by).
 WITH intents AS (
