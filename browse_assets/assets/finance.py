@@ -108,7 +108,8 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
     # What only a description names counts on financial sites alone.
     con.execute(
         "CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM pages "
-        "WHERE domain IN (SELECT domain FROM guarded_domains) OR page_id IN (SELECT page_id FROM finance_named UNION ALL SELECT page_id FROM finance_signs)"
+        "WHERE domain IN (SELECT domain FROM guarded_domains) "
+        "OR page_id IN (SELECT page_id FROM finance_named UNION ALL SELECT page_id FROM finance_signs)"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE page_sites AS " + read_sql("finance_page_sites"))
     _label(con, "finance_named", ("about",))
