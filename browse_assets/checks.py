@@ -298,6 +298,30 @@ def released_groups_are_large(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, select, "groups that may not be released")
 
 
+# Written apart from the guard of releases (`assets/releases.py`), and over all purposes: they can be compared.
+FINANCE_RELEASED_WITH_TRAITS = """
+    SELECT purpose, dimension, item_id, 'beside financial products' AS what
+    FROM released_audiences
+    WHERE dimension NOT IN ('everybody', 'topic', 'segment', 'finance_product')
+      AND list_has_any(
+          string_split_regex(lower(concat_ws(' ', dimension, item_id, item)), '[^a-z]+'),
+          ['age', 'ages', 'aged', 'birth', 'gender', 'sex', 'female', 'male', 'family', 'families', 'marital',
+           'married', 'single', 'spouse', 'parent', 'parents', 'children', 'kids', 'household', 'life', 'postcode',
+           'post', 'postal', 'zip', 'zipcode', 'plz'])
+      AND EXISTS (SELECT 1 FROM released_audiences WHERE dimension = 'finance_product')
+    UNION ALL
+    SELECT purpose, dimension, item_id, 'never told' FROM released_audiences
+    WHERE dimension = 'finance_product' AND item_id = 'payday_loans'
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="released_audiences", blocking=True)
+def finance_is_released_alone(databases: Databases) -> dg.AssetCheckResult:
+    """No release tells financial products beside age, gender, family status or postcode, or tells of payday loans."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, FINANCE_RELEASED_WITH_TRAITS, "groups that may not be told beside financial products")
+
+
 TOLD_APART_BY_RELEASES = """
     SELECT "view", people, match_rate, 1.0 / $min_group AS most FROM reidentification
     WHERE "view" = 'released_groups' AND match_rate > 1.0 / $min_group + 1e-9
@@ -327,6 +351,7 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     labels_are_observed,
     champion_beats_baseline,
     released_groups_are_large,
+    finance_is_released_alone,
     releases_hide_people,
     *CONTRACT_CHECKS,
     *LEAK_CHECKS,

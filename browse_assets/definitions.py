@@ -23,7 +23,7 @@ from browse_assets.assets.events import (
     scrubbed_events,
     user_days,
 )
-from browse_assets.assets.finance import finance_flags
+from browse_assets.assets.finance import finance_flags, page_finance
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.products import product_interest, products
 from browse_assets.assets.reidentification import reidentification
@@ -55,6 +55,7 @@ ASSETS = [
     audience_attributes,
     products,
     product_interest,
+    page_finance,
     finance_flags,
     raw_customers,
     customer_features,

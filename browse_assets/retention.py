@@ -111,4 +111,6 @@ def _without_old(table: StoredTable) -> str:
             return f"SELECT {', '.join(table.columns)} FROM new_vault.main.raw_files ORDER BY load_id, file_id"
         case "purges":
             return f"{rows} WHERE horizon <> (FROM horizon) UNION ALL BY NAME SELECT * FROM this_purge ORDER BY horizon"
+    if "page_id" in table.columns:  # what is known of pages goes with their last page view
+        return f"{rows} WHERE page_id IN (SELECT page_id FROM scrubbed_events WHERE event_time >= (FROM horizon))"
     return rows

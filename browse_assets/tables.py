@@ -55,6 +55,16 @@ PURPOSES: dict[str, str] = {
 }
 CONSENT_PURPOSES = ("research", "measurement", "product", "ads")
 _ANALYSIS = ("research", "measurement", "product")
+
+# Financial products that nobody else is told about, not as groups either: who looks for them is short of money.
+NEVER_TOLD_PRODUCTS = ("payday_loans",)
+
+# What must not be done with a table, whoever asks; shown on the asset's page and in the README.
+FORBIDDEN_USES: dict[str, str] = {
+    "finance_flags": "Never for a decision about credit, insurance, a price, employment or housing. Never told, "
+    "released or joined for others together with age, gender, family status or postcode. Payday loans are "
+    "never told to others, not as groups either.",
+}
 _ACCOUNTABILITY = ("accountability",)
 
 CHURN_METRICS: tuple[str, ...] = (
@@ -91,6 +101,16 @@ class Table:
     columns: tuple[Column, ...]
     purposes: tuple[str, ...] = ()
     """What the table may be used for, out of PURPOSES; a test says that none lacks them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a purpose that is not in PURPOSES: there is none for decisions about credit, nor can there be.
+
+        Raises:
+            ValueError: a purpose is unknown.
+        """
+        unknown = sorted(set(self.purposes) - set(PURPOSES))
+        if unknown:
+            raise ValueError(f"{self.name}: no such purpose: {', '.join(unknown)}")
 
     def ddl(self, schema: str | None = None) -> str:
         """CREATE TABLE IF NOT EXISTS with quoted names, in key-independent column order."""
@@ -615,6 +635,21 @@ PRODUCT_INTEREST = Table(
     purposes=CONSENT_PURPOSES,
 )
 
+PAGE_FINANCE = Table(
+    "page_finance",
+    "warehouse",
+    "One row per distinct page and financial product that it is about.",
+    ("page_id", "finance_product"),
+    (
+        Column("page_id", "UUID", "the page, as in scrubbed_events"),
+        Column("finance_product", "VARCHAR", "one of: " + ", ".join(FINANCE_PRODUCTS)),
+        Column("intent", "VARCHAR", "shopping (comparing, rates, applying) or servicing (using what one has)"),
+        Column("is_front_page", "BOOLEAN", "front page of a provider: shopping only for who does not use it"),
+        Column("why", "VARCHAR", "kind of site and how it is known, what named the product, what showed the intent"),
+    ),
+    purposes=_ANALYSIS,
+)
+
 FINANCE_FLAGS = Table(
     "finance_flags",
     "warehouse",
@@ -644,7 +679,12 @@ FINANCE_FLAGS = Table(
         Column(
             "evidence",
             "STRUCT(domain VARCHAR, sessions BIGINT)[]",
-            "up to five domains with their sessions, most first",
+            "up to five domains of shopping with their sessions, most first",
+        ),
+        Column(
+            "servicing_evidence",
+            "STRUCT(domain VARCHAR, sessions BIGINT)[]",
+            "up to five domains where they use what they have, with their sessions",
         ),
         _BASELINE,
         _AS_OF,
@@ -865,6 +905,7 @@ TABLES: dict[str, Table] = {
         AUDIENCE_ATTRIBUTES,
         PRODUCTS,
         PRODUCT_INTEREST,
+        PAGE_FINANCE,
         FINANCE_FLAGS,
         CUSTOMER_FEATURES,
         CHURN_SNAPSHOTS,

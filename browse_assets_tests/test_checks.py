@@ -229,6 +229,27 @@ CASES: dict[str, tuple[Case, Case]] = {
             {"item_id": "0", "people": "10", "what": "too few people"},
         ),
     ),
+    "finance_is_released_alone": (
+        Case(
+            {
+                "released_audiences": [
+                    released("finance_product", "mortgages", 16),
+                    released("topic", "1", 16),
+                    released("attribute", "language", 16),
+                ]
+            }
+        ),
+        Case(
+            {
+                "released_audiences": [
+                    released("finance_product", "mortgages", 16),
+                    released("attribute", "age_band: 25-34", 16),
+                ]
+            },
+            1,
+            {"item_id": "age_band: 25-34", "what": "beside financial products"},
+        ),
+    ),
     "releases_hide_people": (
         Case(
             {
@@ -314,6 +335,17 @@ MORE_FAILURES: list[tuple[str, Case]] = [
         "released_groups_are_large",
         # 286 is Medical Health, which is sensitive.
         Case({"released_audiences": [released("topic", "286", 500)]}, 1, {"what": "sensitive topic"}),
+    ),
+    *(
+        (
+            "finance_is_released_alone",
+            Case({"released_audiences": [released("finance_product", "tax", 16), released(*trait, 16)]}, 1),
+        )
+        for trait in (("gender", "female"), ("attribute", "parent of young children"), ("postcode", "10115"))
+    ),
+    (
+        "finance_is_released_alone",
+        Case({"released_audiences": [released("finance_product", "payday_loans", 16)]}, 1, {"what": "never told"}),
     ),
     (
         "no_personal_data",

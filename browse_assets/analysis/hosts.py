@@ -60,6 +60,11 @@ def shown_host(raw: str) -> str | None:
     return _describe(raw)[0]
 
 
+def public_suffix(domain: str) -> str:
+    """Public suffix of a registrable domain; empty where it has none (`{ip}`)."""
+    return _extractor()(domain).suffix
+
+
 @lru_cache(maxsize=65536)
 def _describe(raw: str) -> tuple[str | None, str | None, str]:
     host = raw.rstrip(".")

@@ -85,7 +85,9 @@ def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, pattern
         patterns: SELECT of (label, pattern).
         field: expression over `pages` that the patterns are matched on.
     """
-    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {target} (page_id BIGINT, {label} VARCHAR)")
+    con.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {target} AS SELECT page_id, NULL::VARCHAR AS {label} FROM pages LIMIT 0"
+    )
     grouped = con.execute(
         f"SELECT {label}, string_agg('(?:' || pattern || ')', '|' ORDER BY pattern) "
         f"FROM ({patterns}) AS listed ({label}, pattern) GROUP BY 1 ORDER BY 1"

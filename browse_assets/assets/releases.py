@@ -4,7 +4,8 @@ What belongs here: released_audiences, and the rules about who may be told what.
 groups are too small (`analysis/suppression.py`), writing files for others (`release.py`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,7 @@ from browse_assets.resources import (
     withheld_values,
 )
 from browse_assets.sql import read_sql
-from browse_assets.tables import CONSENT_PURPOSES, RELEASED_AUDIENCES, TABLES
+from browse_assets.tables import CONSENT_PURPOSES, NEVER_TOLD_PRODUCTS, RELEASED_AUDIENCES, TABLES
 
 # A dimension is released for the purposes that the table behind it may serve.
 DIMENSIONS = {"topic": "interest_profile", "segment": "interest_segments", "finance_product": "finance_flags"}
@@ -47,6 +48,16 @@ FORBIDDEN_PURPOSES: Mapping[str, str] = {
     "credit_decision": "nothing here may decide on credit, whatever the data: browsing shows what people look at, "
     f"not what they can pay, and {LIMITED_USE}, forbids use to determine creditworthiness or for lending",
 }
+
+
+# Finance is told alone: with these it would tell who may not be told apart when money is decided on (ECOA,
+# Regulation B, 12 CFR 1002; Fair Housing Act). Dimensions of what people look at may have such words in names.
+FINANCE = "finance_product"
+_INTERESTS = ("everybody", "topic", "segment", FINANCE)
+PERSONAL_TRAITS = (
+    "(^|[^a-z])(age|ages|aged|birth|gender|sex|female|male|family|families|marital|married|single|spouse|parent|"
+    "parents|children|kids|household|life_stage|postcode|post_code|postal|zip|zipcode|plz)($|[^a-z])"
+)
 
 
 class ReleaseRefusedError(Exception):
@@ -78,6 +89,29 @@ def check_purpose(purpose: str, table: str) -> None:
         raise ReleaseRefusedError(f"{table} may serve {', '.join(allowed)}, not {purpose}.")
     if table != RELEASED_AUDIENCES.name:
         raise ReleaseRefusedError(f"{table} stays here: others get counts of groups only, {RELEASED_AUDIENCES.name}.")
+
+
+def check_combination(groups: Iterable[tuple[str, str, str]]) -> None:
+    """Whether groups of these (dimension, item_id, item) may be told in one release.
+
+    Raises:
+        ReleaseRefusedError: a financial product stands beside age, gender, family status or postcode, or a
+            product that is never told is among them.
+    """
+    listed = list(groups)
+    products = {item_id for dimension, item_id, _ in listed if dimension == FINANCE}
+    if products & set(NEVER_TOLD_PRODUCTS):
+        raise ReleaseRefusedError(f"{', '.join(NEVER_TOLD_PRODUCTS)} are never told: they show who is short of money.")
+    traits = {
+        dimension
+        for dimension, *items in listed
+        if dimension not in _INTERESTS and re.search(PERSONAL_TRAITS, " ".join([dimension, *items]).lower())
+    }
+    if products and traits:
+        raise ReleaseRefusedError(
+            f"financial products are never told together with {', '.join(sorted(traits))}: "
+            "age, gender, family status and postcode. Release one or the other."
+        )
 
 
 def refused_by_source(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -141,6 +175,7 @@ def count_audience(
         for item_id, around in around_of.items():
             people = rounded(mine[item_id][4], min_group=min_group)
             rows.append((purpose, dimension, item_id, mine[item_id][2], around, people, min_group, day))
+    check_combination((row[1], row[2], row[3]) for row in rows)
     return Audience(tuple(rows), hidden)
 
 

@@ -142,6 +142,11 @@ def without_people(table: StoredTable, people: WantedPeople) -> str:
             f"{_cleared(table, people)} WHERE user_key IS NULL "
             "OR coalesce(try_cast(user_key AS UUID) NOT IN (SELECT erased FROM erased_keys), TRUE)"
         )
+    if "page_id" in table.columns:  # what is known of pages: those that only the people visited go too
+        return (
+            f"{_cleared(table, people)} WHERE page_id IN (SELECT page_id FROM scrubbed_events "
+            "WHERE user_key NOT IN (SELECT erased FROM erased_keys))"
+        )
     return _cleared(table, people)
 
 

@@ -16,7 +16,8 @@ members AS (
     UNION ALL
     SELECT 'segment', segment_id::VARCHAR, user_key FROM interest_segments
     UNION ALL
-    SELECT 'finance_product', finance_product, user_key FROM finance_flags WHERE is_interested
+    SELECT 'finance_product', finance_product, user_key FROM finance_flags
+    WHERE is_interested AND finance_product <> 'payday_loans'
 ),
 counted AS (
     SELECT dimension, item_id, count(DISTINCT user_key) AS people

@@ -9,7 +9,8 @@ WITH members AS (
     UNION ALL
     SELECT 'segment', segment_id::VARCHAR, user_key FROM interest_segments
     UNION ALL
-    SELECT 'finance_product', finance_product, user_key FROM finance_flags WHERE is_interested
+    SELECT 'finance_product', finance_product, user_key FROM finance_flags
+    WHERE is_interested AND finance_product <> 'payday_loans'
     UNION ALL
     SELECT 'everybody', 'everybody', user_key FROM picked
 )

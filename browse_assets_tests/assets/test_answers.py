@@ -128,7 +128,7 @@ def test_shopping_is_interest_and_servicing_is_a_customer(
         visit("reader", day, "https://www.bbc.com/sport/football", "Striker on loan to Arsenal") for day in range(8)
     ]
     write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
-    materialize(*EVENTS, "finance_flags")
+    materialize(*EVENTS, "page_finance", "finance_flags")
     assert warehouse(
         "SELECT finance_product, shopping_sessions, servicing_sessions, is_interested, is_customer, "
         "probability IS NULL FROM finance_flags ORDER BY 1"
@@ -136,6 +136,38 @@ def test_shopping_is_interest_and_servicing_is_a_customer(
         ("banking", 0, 6, False, True, True),
         ("credit_cards", 8, 0, True, False, False),
     ]
+
+
+def test_front_pages_are_shopping_but_not_for_customers(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    rows = [visit("client", day, "https://www.nowherebank.com/") for day in range(0, 12, 2)]
+    rows += [visit("client", day + 0.01, "https://secure.nowherebank.com/login", "Sign in") for day in range(0, 12, 2)]
+    rows += [visit("looker", day, "https://www.nowherebank.com/") for day in range(0, 12, 2)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    materialize(*EVENTS, "page_finance", "finance_flags")
+    bank = [{"domain": "nowherebank.com", "sessions": 6}]
+    assert warehouse(
+        "SELECT shopping_sessions, servicing_sessions, is_interested, is_customer, evidence, servicing_evidence "
+        "FROM finance_flags ORDER BY 1"
+    ) == [(0, 6, False, True, [], bank), (6, 0, True, False, bank, [])]
+
+
+def test_a_page_is_judged_once_and_again_only_when_it_is_new(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    cards, loans = "https://www.nerdwallet.com/best/credit-cards", "https://www.nerdwallet.com/best/loans/auto-loans"
+    write_panel(settings.inbox / "1.csv", background(2) + [visit("a", day, cards) for day in (9, 8)], HEADER)
+    materialize(*EVENTS, "page_finance")
+    first = warehouse("SELECT rowid, * FROM page_finance")
+    assert [row[2:4] for row in first] == [("credit_cards", "shopping")]
+    materialize(*EVENTS, "page_finance")
+    assert warehouse("SELECT rowid, * FROM page_finance") == first
+    write_panel(settings.inbox / "2.csv", [visit("b", 1, cards), visit("b", 2, loans)], HEADER)
+    materialize(*EVENTS, "page_finance")
+    increments = warehouse("SELECT * FROM page_finance ORDER BY finance_product")
+    assert [row[1] for row in increments] == ["auto_loans", "credit_cards"]
+    assert warehouse("SELECT count(*) FROM scrubbed_events SEMI JOIN page_finance USING (page_id)") == [(4,)]
 
 
 def test_a_new_product_and_its_stages(settings: Settings, materialize: Materialize, warehouse: Query) -> None:

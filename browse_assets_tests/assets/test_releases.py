@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,19 @@ import duckdb
 import pytest
 
 from browse_assets import release
-from browse_assets.assets.releases import FORBIDDEN_PURPOSES, ReleaseRefusedError, check_purpose, count_audience
+from browse_assets.assets import releases
+from browse_assets.assets.releases import (
+    FORBIDDEN_PURPOSES,
+    ReleaseRefusedError,
+    check_combination,
+    check_purpose,
+    count_audience,
+)
 from browse_assets.assets.state import State, read_state, write_state
 from browse_assets.resources import Keys, open_databases
 from browse_assets.settings import Settings, SettingsError, load_settings
-from browse_assets.tables import TABLES
+from browse_assets.sql import read_sql
+from browse_assets.tables import FORBIDDEN_USES, PURPOSES, TABLES
 from browse_assets_tests.assets.test_loading import write_panel
 from browse_assets_tests.conftest import SECRET
 
@@ -227,6 +236,55 @@ def test_refusals_say_why(
     assert release.main(arguments) == 2
     assert said in capsys.readouterr().err
     assert not settings.reports.exists()
+
+
+@pytest.mark.parametrize(
+    "trait",
+    [
+        ("age_band", "25-34", "25 to 34"),
+        ("attribute", "gender", "female"),
+        ("attribute", "life_stage", "parent of young children"),
+        ("family_status", "married", "married"),
+        ("region", "postcode 10115", "10115"),
+        ("zip", "94110", "94110"),
+    ],
+)
+def test_finance_is_never_told_with_age_gender_family_or_postcode(trait: tuple[str, str, str]) -> None:
+    finance, topic = ("finance_product", "mortgages", "mortgages"), ("topic", "1", "Family and Parenting")
+    check_combination([finance, topic])
+    check_combination([trait, topic])
+    with pytest.raises(ReleaseRefusedError, match="never told together with"):
+        check_combination([topic, trait, finance])
+
+
+def test_payday_loans_are_never_told(scratch_warehouse: Open) -> None:
+    with pytest.raises(ReleaseRefusedError, match="never told"):
+        check_combination([("finance_product", "payday_loans", "payday loans")])
+    with scratch_warehouse() as con:
+        fill(con)
+        con.execute("UPDATE finance_flags SET finance_product = 'payday_loans' WHERE finance_product = 'mortgages'")
+        assert not [name for name in counts(con) if "payday" in name]
+
+
+def test_a_release_with_finance_and_a_trait_is_refused(
+    scratch_warehouse: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should somebody add such a dimension to releases, they stop: in the asset and in `make release`."""
+    select = releases.read_sql("audience_groups").rstrip().rstrip(";")
+    with_ages = f"FROM ({select}) UNION ALL SELECT 'age_band', '25-34', '25-34', NULL, 30"
+    monkeypatch.setattr(releases, "read_sql", lambda name: with_ages if name == "audience_groups" else read_sql(name))
+    monkeypatch.setitem(releases.DIMENSIONS, "age_band", "user_days")
+    with scratch_warehouse() as con:
+        fill(con)
+        with pytest.raises(ReleaseRefusedError, match="age_band"):
+            count_audience(con, KEYS, "research", AS_OF, 11)
+
+
+def test_no_purpose_of_credit_can_be_declared() -> None:
+    assert not set(FORBIDDEN_PURPOSES) & set(PURPOSES)
+    assert "credit" in FORBIDDEN_USES["finance_flags"]
+    with pytest.raises(ValueError, match="no such purpose: credit_decision"):
+        replace(TABLES["finance_flags"], purposes=("research", "credit_decision"))
 
 
 @pytest.mark.parametrize("table", TABLES)
