@@ -358,7 +358,9 @@ DOMAIN_FEATURES = Table(
         Column("first_time", "TIMESTAMP", "first event"),
         Column("last_time", "TIMESTAMP", "last event"),
         Column("searches", "BIGINT", "events with search terms"),
-        Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it"),
+        Column(
+            "topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it, or it is sensitive"
+        ),
     ),
     purposes=_ANALYSIS,
 )
@@ -395,22 +397,24 @@ _EVIDENCE_COLUMNS = (
 )
 _LIFT = Column("lift", "DOUBLE", "the person's rate (posterior mean) over the baseline's mean")
 _PROBABILITY = Column("probability", "DOUBLE", "P(the person's rate > the baseline's mean), 0 to 1")
+_EVIDENCE_TEXT = Column("evidence_text", "VARCHAR", "the evidence in words: 12 sessions on 5 days: example.com 7, ...")
 _BASELINE = Column("baseline", "VARCHAR", "panel, or person when the panel has fewer than 20 people")
 
 INTEREST_PROFILE = Table(
     "interest_profile",
     "warehouse",
-    "One row per person and topic that the person touched.",
+    "One row per person and topic that the person touched, or that stands above one.",
     ("user_key", "topic_id"),
     (
         _USER,
         Column("topic_id", "VARCHAR", "IAB Content 3.1 id"),
         Column("topic", "VARCHAR", "IAB Content 3.1 name"),
         Column("parent_topic", "VARCHAR", "name of the parent; NULL for a first tier"),
+        Column("tier", "BIGINT", "1 for a first tier, to 4"),
         *_EVIDENCE_COLUMNS,
         Column("score", "DOUBLE", "touching sessions per session, posterior mean"),
-        Column("share", "DOUBLE", "share of the person's decayed touches over all topics, 0 to 1"),
-        Column("rank", "BIGINT", "1 = strongest evidence of the person"),
+        Column("share", "DOUBLE", "share of the person's decayed touches over all topics of the tier, 0 to 1"),
+        Column("rank", "BIGINT", "1 = strongest evidence of the person within the tier"),
         _LIFT,
         _PROBABILITY,
         Column(
@@ -423,6 +427,7 @@ INTEREST_PROFILE = Table(
             "STRUCT(domain VARCHAR, sessions BIGINT)[]",
             "up to five domains with their sessions, most first",
         ),
+        _EVIDENCE_TEXT,
         _BASELINE,
         _AS_OF,
     ),

@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "automation": set(),
     "release": {"assets", "readers", "resources", "settings", "tables"},
     "definitions": {"assets", "checks", "automation", "resources", "tables", "export_user", "removal"},
-    "summary": {"resources", "settings"},
+    "summary": {"resources", "settings", "sql"},
     "dictionary": {"settings", "tables"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
