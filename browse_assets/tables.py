@@ -411,6 +411,7 @@ INTEREST_PROFILE = Table(
         Column("topic", "VARCHAR", "IAB Content 3.1 name"),
         Column("parent_topic", "VARCHAR", "name of the parent; NULL for a first tier"),
         Column("tier", "BIGINT", "1 for a first tier, to 4"),
+        Column("audience_id", "VARCHAR", "IAB Audience 1.1 interest id; NULL where it has no such interest"),
         *_EVIDENCE_COLUMNS,
         Column("score", "DOUBLE", "touching sessions per session, posterior mean"),
         Column("share", "DOUBLE", "share of the person's decayed touches over all topics of the tier, 0 to 1"),

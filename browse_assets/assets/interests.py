@@ -70,7 +70,8 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
                 "interest_profile": """
                     SELECT scored.* REPLACE (user_key::UUID AS user_key), topics.topic_id, topics.topic,
                         nullif(topics.parent_topic, '') AS parent_topic,
-                        evidence_text(sessions, active_days, evidence) AS evidence_text
+                        evidence_text(sessions, active_days, evidence) AS evidence_text,
+                        nullif(topics.audience_id, '') AS audience_id
                     FROM scored_topics AS scored
                     JOIN reference_topics AS topics ON topics.topic_id = scored.item
                     ORDER BY user_key, tier, rank
@@ -78,12 +79,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
             }
 
         refresh_as_of(
-            con,
-            databases.settings,
-            (INTEREST_PROFILE,),
-            compute,
-            upstream="page_topics",
-            depends_on=(purpose,),
+            con, databases.settings, (INTEREST_PROFILE,), compute, upstream="page_topics", depends_on=(purpose,)
         )
         top = con.execute(
             "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"

@@ -3,9 +3,9 @@
 -- Topics marked sensitive (health, religion, politics, ...) are not here, unless a setting names the purpose.
 -- Worked example: a page of espn.com in a session touches the topic Sports.
 -- Needs: page_topics, topic_ancestry.
-SELECT events.user_key, pages.topic_id AS item, events.event_time, events.session_id, events.domain
+SELECT events.user_key, topics.topic_id AS item, events.event_time, events.session_id, events.domain
 FROM scrubbed_events AS events
-JOIN page_topics AS pages USING (page_id)
-SEMI JOIN topic_ancestry ON topic_ancestry.topic_id = pages.topic_id
+JOIN page_topics AS topics USING (page_id)
+SEMI JOIN topic_ancestry ON topic_ancestry.topic_id = topics.topic_id
 WHERE events.event_time <= $as_of::TIMESTAMP
   AND coalesce(events.transition, 'link') NOT IN ('redirect', 'subframe');
