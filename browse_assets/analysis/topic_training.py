@@ -35,7 +35,8 @@ WANTED_PRECISION = 0.9
 LEAST_ANSWERS = 50
 # A class of hosts with fewer has no figure worth the name, and is left to texts.
 LEAST_HOSTS = 20
-CALIBRATION_FOLDS = 4
+# Texts are few, so that each fold should leave most of them to the fit; hosts are many, and take a second a fit.
+CALIBRATION_FOLDS = {"page": 10, "host": 3}
 # One group in five is held out for the figures.
 HELD_OUT = 5
 # The best of what was tried in grouped folds over the training part: shrinkage 0.01 to 0.8, smoothing 0.005 to 0.5,
@@ -178,11 +179,11 @@ def fit_calibrated(examples: Examples, kind: str) -> tuple[Head, float]:
 
     Temperature scaling: Guo et al., "On Calibration of Modern Neural Networks" (2017).
     """
-    parts = group_parts(examples.groups, CALIBRATION_FOLDS, "calibration")
+    parts = group_parts(examples.groups, CALIBRATION_FOLDS[kind], "calibration")
     head = fit_head(examples, kind)
     place = {name: position for position, name in enumerate(head.classes)}
     scores = np.full((len(examples), len(head.classes)), -1e3)
-    for part in range(CALIBRATION_FOLDS):
+    for part in range(CALIBRATION_FOLDS[kind]):
         inside = parts == part
         fold = fit_head(examples.rows(~inside), kind)
         rows = examples.rows(inside)
