@@ -109,7 +109,7 @@ def test_pages_whose_events_are_gone_are_gone(
 def test_the_classifier_is_trained_once_and_logged(
     settings: Settings, materialize: Materialize, warehouse: Query, mlflow_store: str
 ) -> None:
-    materialize("topic_classifier")
+    materialize("raw_events", "topic_classifier")
     overall = warehouse(
         "SELECT head, accuracy, coverage, precision_answered, mlflow_run FROM topic_classifier "
         "WHERE topic_id = 'all' ORDER BY head"
