@@ -200,15 +200,31 @@ def no_sensitive_topics(databases: Databases) -> dg.AssetCheckResult:
 
 SMALL_SEGMENTS = """
     SELECT segment_id, segment, count(*) AS people FROM interest_segments
-    GROUP BY ALL HAVING count(*) < 5 AND (SELECT count(*) FROM interest_segments) >= 10
+    GROUP BY ALL HAVING count(*) < $min_group
 """
 
 
 @dg.asset_check(pool=WRITER_POOL, asset="interest_segments")
 def segments_large_enough(databases: Databases) -> dg.AssetCheckResult:
-    """No segment has fewer than five people, in panels of ten or more."""
+    """No segment has fewer than k people (BROWSE_MIN_GROUP)."""
     with databases.open(warehouse="read") as con:
-        return _verdict(con, SMALL_SEGMENTS, "segments of fewer than five people")
+        select = SMALL_SEGMENTS.replace("$min_group", str(databases.settings.min_group))
+        return _verdict(con, select, "segments of fewer than k people")
+
+
+ATTRIBUTES_THAT_MAY_NOT_BE = """
+    SELECT attribute, value, count(*) AS people FROM audience_attributes
+    WHERE NOT coalesce(probability BETWEEN 0 AND 1, FALSE)
+       OR attribute IN (SELECT attribute FROM audience_models WHERE NOT is_published)
+    GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="audience_attributes", blocking=True)
+def only_published_models_speak(databases: Databases) -> dg.AssetCheckResult:
+    """No attribute comes from a model that abstains, and every probability lies between 0 and 1."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, ATTRIBUTES_THAT_MAY_NOT_BE, "attributes that may not be told")
 
 
 INTEREST_WITHOUT_SHOPPING = """
@@ -306,6 +322,7 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     interest_probabilities_in_range,
     no_sensitive_topics,
     segments_large_enough,
+    only_published_models_speak,
     interest_needs_shopping,
     labels_are_observed,
     champion_beats_baseline,

@@ -11,6 +11,7 @@ import dagster as dg
 # Code references are marked beta by Dagster: one line per asset at each load, which nobody can act on.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+from browse_assets.assets.audience import audience_attributes, audience_models
 from browse_assets.assets.churn import churn_model, churn_scores, churn_snapshots
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
@@ -36,7 +37,7 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "topic_classifier", "churn_model", "reidentification"}
+TRAINED = {"interest_segments", "audience_models", "topic_classifier", "churn_model", "reidentification"}
 
 ASSETS = [
     raw_events,
@@ -50,6 +51,8 @@ ASSETS = [
     page_topics,
     interest_profile,
     interest_segments,
+    audience_models,
+    audience_attributes,
     products,
     product_interest,
     finance_flags,

@@ -4,6 +4,7 @@ What belongs here: paths and limits from the environment. What does not: opening
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,15 @@ SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
 # Smallest group of people that is told to others; the setting can only raise it. 11 is the minimum cell
 # size of the US Centers for Medicare and Medicaid Services, among the strictest in common use.
 LEAST_MIN_GROUP = 11
+
+
+# What may be learned from people who declare it, and said of others. Attributes of the second list never:
+# special categories of personal data (GDPR art. 9), and what decides on credit.
+MODELLED_ATTRIBUTES = ("age_band", "gender")
+NEVER_MODELLED = (
+    "health|disab|diagnos|illness|pregnan|relig|faith|church|ethnic|race|racial|origin|nationality|migra|politic|party|"
+    "union|sexual|orientation|transgender|genetic|biometric|criminal|convict|debt|credit|income|salary|insolven"
+)
 
 
 class SettingsError(ValueError):
@@ -41,6 +51,7 @@ class Settings:
     dagster_port: int = 3000
     mlflow_port: int = 5000
     min_group: int = LEAST_MIN_GROUP
+    modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
 
     def __repr__(self) -> str:
@@ -143,6 +154,7 @@ def load_settings() -> Settings:
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
+        modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
     )
 
@@ -155,6 +167,18 @@ def _parse_as_of(text: str | None) -> datetime | None:
     except ValueError:
         raise SettingsError("BROWSE_AS_OF is not an ISO 8601 time, such as 2026-06-30T00:00:00") from None
     return parsed.astimezone(UTC).replace(tzinfo=None) if parsed.tzinfo else parsed
+
+
+def _parse_attributes(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return MODELLED_ATTRIBUTES
+    names = sorted({name.strip() for name in text.split(",") if name.strip()} - {"none"})
+    for name in names:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            raise SettingsError("BROWSE_MODELLED_ATTRIBUTES is not a list of names such as age_band,gender, or none")
+        if re.search(NEVER_MODELLED, name):
+            raise SettingsError("BROWSE_MODELLED_ATTRIBUTES names something sensitive, which is never modelled")
+    return tuple(names)
 
 
 def _parse_number(env: Mapping[str, str], variable: str, least: int, most: int) -> int | None:

@@ -451,6 +451,68 @@ INTEREST_SEGMENTS = Table(
     purposes=CONSENT_PURPOSES,
 )
 
+AUDIENCE_MODELS = Table(
+    "audience_models",
+    "warehouse",
+    "One row per attribute that may be modelled: how well browsing tells it, and whether it is published.",
+    ("attribute",),
+    (
+        Column("attribute", "VARCHAR", "age_band, gender, ...: BROWSE_MODELLED_ATTRIBUTES"),
+        Column("people", "BIGINT", "people who declared one of the classes and were seen"),
+        Column("classes", "VARCHAR[]", "declared values that at least k people share, in the model's order"),
+        Column("log_loss", "DOUBLE", "mean over held-out people, nats; NULL when nothing was trained"),
+        Column("prior_log_loss", "DOUBLE", "the same of the classes' shares"),
+        Column("gain", "DOUBLE", "prior_log_loss - log_loss, nats"),
+        Column("gain_low", "DOUBLE", "lower end of its 95 % interval (bootstrap over people)"),
+        Column("gain_high", "DOUBLE", "upper end of its 95 % interval"),
+        Column("accuracy", "DOUBLE", "share of held-out people whose likeliest class is the declared one, 0 to 1"),
+        Column("accuracy_low", "DOUBLE", "lower end of its 95 % interval (bootstrap over people)"),
+        Column("accuracy_high", "DOUBLE", "upper end of its 95 % interval"),
+        Column("majority_accuracy", "DOUBLE", "that of always saying the commonest class"),
+        Column("is_published", "BOOLEAN", "gain_low > 0 and accuracy > majority_accuracy; else it abstains"),
+        Column("reason", "VARCHAR", "why it is published or abstains, in words"),
+        Column("mlflow_run_id", "VARCHAR", "nested run of the attribute, with the model where it is published"),
+        _AS_OF,
+    ),
+    purposes=("research", "measurement"),
+)
+
+AUDIENCE_ATTRIBUTES = Table(
+    "audience_attributes",
+    "warehouse",
+    "One row per person, attribute and value that the person's browsing speaks for.",
+    ("user_key", "attribute", "value"),
+    (
+        _USER,
+        Column(
+            "attribute",
+            "VARCHAR",
+            "language (the main one), reads_language, country, time_zone, chronotype, device; signs such as "
+            "job_seeker (data/reference/audience_signals.csv); published models' attributes such as gender",
+        ),
+        Column(
+            "value",
+            "VARCHAR",
+            "ISO 639-1 and 3166-1 codes, UTC+HH:00 (standard time), early bird, office hours, evening or night "
+            "owl, desktop, ...; likely for a sign; only reads_language and device have several per person",
+        ),
+        Column(
+            "probability",
+            "DOUBLE",
+            "P(the value holds), 0 to 1; time_zone: within an hour; device: of a session; a sign: P(the person's "
+            "rate of such sessions > the baseline's mean)",
+        ),
+        Column(
+            "evidence",
+            "STRUCT(domain VARCHAR, sessions BIGINT)[]",
+            "up to five domains with their sessions, most first; NULL where hours or a model speak",
+        ),
+        Column("explanation", "VARCHAR", "the evidence in words: 12 sessions on 5 days: indeed.com 7, ..."),
+        _AS_OF,
+    ),
+    purposes=("research", "measurement"),
+)
+
 PAGE_TOPICS = Table(
     "page_topics",
     "warehouse",
@@ -799,6 +861,8 @@ TABLES: dict[str, Table] = {
         PAGE_TOPICS,
         INTEREST_PROFILE,
         INTEREST_SEGMENTS,
+        AUDIENCE_MODELS,
+        AUDIENCE_ATTRIBUTES,
         PRODUCTS,
         PRODUCT_INTEREST,
         FINANCE_FLAGS,

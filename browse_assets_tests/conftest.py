@@ -37,7 +37,13 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_store: str) -> Settings:
     """An installation with an empty inbox and a known key."""
-    for name in ("BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS", "BROWSE_MIN_GROUP"):
+    for name in (
+        "BROWSE_AS_OF",
+        "BROWSE_MEMORY_LIMIT",
+        "BROWSE_THREADS",
+        "BROWSE_MIN_GROUP",
+        "BROWSE_MODELLED_ATTRIBUTES",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BROWSE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("BROWSE_SECRET_KEY", SECRET)

@@ -79,6 +79,7 @@ def consented(*rows: dict[str, Any], is_scrubbed: bool) -> dict[str, list[dict[s
 
 TOPIC = {"user_key": ANN, "probability": 1.0, "share": 0.0}
 SNAPSHOT = {"user_key": ANN, "snapshot_time": "2024-05-01", "days_since_last": 0.0}
+ATTRIBUTE = {"user_key": ANN, "value": "female", "probability": 0.8}
 SEGMENTS = {"segment_id": 0, "segment": "Sports"}
 
 
@@ -170,11 +171,27 @@ CASES: dict[str, tuple[Case, Case]] = {
         Case({}, 1),  # the first sensitive topic of the dictionary: see `rows_of`
     ),
     "segments_large_enough": (
-        Case({"interest_segments": [person(i, segment_id=i // 5, segment="Sports") for i in range(10)]}),
+        Case({"interest_segments": [person(i, segment_id=i // 11, segment="Sports") for i in range(22)]}),
         Case(
-            {"interest_segments": [person(i, segment_id=i // 6, segment="Sports") for i in range(10)]},
+            {"interest_segments": [person(i, segment_id=i // 12, segment="Sports") for i in range(22)]},
             1,
-            {"segment_id": "1", "people": "4"},
+            {"segment_id": "1", "people": "10"},
+        ),
+    ),
+    "only_published_models_speak": (
+        Case(
+            {
+                "audience_attributes": [{**ATTRIBUTE, "attribute": "gender"}],
+                "audience_models": [{"attribute": "gender", "is_published": True}],
+            }
+        ),
+        Case(
+            {
+                "audience_attributes": [{**ATTRIBUTE, "attribute": "gender"}],
+                "audience_models": [{"attribute": "gender", "is_published": False}],
+            },
+            1,
+            {"attribute": "gender", "people": "1"},
         ),
     ),
     "interest_needs_shopping": (

@@ -19,6 +19,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from browse_assets.definitions import ASSETS
 from browse_assets.resources import Keys
 from browse_assets.sample_panel.local_topics import LOCAL_TOPICS
 from browse_assets.sample_panel.topics import TOPICS
@@ -76,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FullRun:
 def test_the_summary_says_what_came_out(run: FullRun) -> None:
     for label in ("Files", "Rows", "Removed", "People", "Interests", "Products", "Shopping for", "Churn", "Next"):
         assert f"\n{label} " in run.output
-    assert "[19/19]" in run.output
+    assert f"[{len(ASSETS)}/{len(ASSETS)}]" in run.output
 
 
 def test_counts_are_the_planted_ones(run: FullRun) -> None:
@@ -102,6 +103,72 @@ def test_each_person_has_the_planted_sessions_and_page_views(run: FullRun) -> No
     ).set_index("user_key")
     assert found["page_views"].to_dict() == planted["page_views"].astype(int).to_dict()
     assert found["sessions"].to_dict() == planted["sessions"].astype(int).to_dict()
+
+
+def told(run: FullRun, attribute: str) -> pd.DataFrame:
+    """Value and probability of an attribute beside the planted truth, by user_key."""
+    found = run.table(
+        f"SELECT user_key::VARCHAR AS user_key, value, probability FROM audience_attributes "
+        f"WHERE attribute = '{attribute}' ORDER BY 1"
+    )
+    return found.merge(run.truth("people").query("page_views > 0"), on="user_key")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "least_accuracy", "least_people"),
+    [("language", 0.97, 0.85), ("country", 0.75, 0.6), ("chronotype", 0.65, 0.5)],
+)
+def test_planted_attributes_are_told(run: FullRun, attribute: str, least_accuracy: float, least_people: float) -> None:
+    found = told(run, attribute)
+    right = found["value"] == found[attribute]
+    people = (run.truth("people")["page_views"] > 0).sum()
+    print(f"{attribute}: {right.mean():.3f} of {len(found)} of {people}, p {found['probability'].mean():.3f}")
+    assert right.mean() >= least_accuracy
+    assert len(found) >= least_people * people
+    # A probability says how often it holds: on average, it may be a tenth too sure.
+    assert found["probability"].mean() - right.mean() <= 0.1
+
+
+def test_planted_utc_offsets_are_told_within_an_hour(run: FullRun) -> None:
+    found = told(run, "time_zone")
+    hours = found["value"].str.removeprefix("UTC").str.removesuffix(":00").astype(int)
+    right = (hours - found["utc_offset_hours"]).abs() <= 1
+    print(f"time_zone: {right.mean():.3f} of {len(found)}, p {found['probability'].mean():.3f}")
+    assert right.mean() >= 0.7
+    assert found["probability"].mean() - right.mean() <= 0.1
+
+
+def test_segments_resemble_the_planted_personas(run: FullRun) -> None:
+    from sklearn.metrics import adjusted_rand_score
+
+    found = run.table("SELECT user_key::VARCHAR AS user_key, segment_id FROM interest_segments ORDER BY 1")
+    assert found["segment_id"].value_counts().min() >= 11
+    both = found.merge(run.truth("people"), on="user_key")
+    agreement = adjusted_rand_score(both["persona"], both["segment_id"])
+    print(f"segments: {found['segment_id'].nunique()}, persona ARI {agreement:.3f}")
+    assert agreement >= 0.3
+    assert adjusted_rand_score(both["language"], both["segment_id"]) < 0.15
+
+
+def test_models_of_declared_attributes_say_whether_they_are_published(run: FullRun) -> None:
+    models = run.table("SELECT * FROM audience_models ORDER BY attribute").set_index("attribute")
+    print(models["reason"].to_dict())
+    assert list(models.index) == ["age_band", "gender"]
+    for attribute, model in models.iterrows():
+        beats = model["gain_low"] > 0 and model["accuracy"] > model["majority_accuracy"]
+        assert model["is_published"] == beats
+        predicted = told(run, str(attribute))
+        assert bool(len(predicted)) == beats
+        if beats:  # people who did not declare it, whose truth is known here
+            right = (predicted["value"] == predicted[str(attribute)]).mean()
+            print(f"{attribute}: {right:.3f} of {len(predicted)} who did not declare it")
+            assert right > model["majority_accuracy"]
+            assert set(predicted["user_key"]).isdisjoint(
+                run.table(
+                    "SELECT user_key::VARCHAR AS user_key FROM customer_features "
+                    f"WHERE attributes['declared_{attribute}'] IS NOT NULL"
+                )["user_key"]
+            )
 
 
 def test_no_planted_personal_value_is_in_the_warehouse(run: FullRun) -> None:
@@ -248,7 +315,9 @@ print(json.dumps(found))
 
 # Ids that MLflow draws, and the state of churn_scores, whose hash holds one.
 VOLATILE = {
+    "audience_models": {"mlflow_run_id"},
     "churn_model": {"mlflow_run_id"},
+    "topic_classifier": {"mlflow_run"},
     "churn_scores": {"model_version"},
     "asset_state": {"mlflow_run", "fingerprint"},
 }

@@ -1,8 +1,8 @@
 """Interest segments: people whose sessions go to the same topics, in few groups of useful size.
 
-Here: distances between people, the number of groups, their names, how stable they are, and a map
-of two dimensions. Not here: the shares themselves (`interest`), reading tables, logging (assets),
-the picture (`figures`).
+Here: distances between people, the number of groups, their names, how stable and how much better
+than chance they are, and a map of two dimensions. Not here: counting sessions (SQL), reading tables,
+logging (assets), the picture (`figures`), scaling (`segment_scaling`).
 """
 
 from dataclasses import dataclass, field
@@ -15,10 +15,17 @@ import pandas as pd
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-NO_EVIDENCE = -1
+NO_SEGMENT = -1
 # The mean silhouette is quadratic in people; 2,000 of them give it to about +-0.01.
 SILHOUETTE_PEOPLE = 2_000
 BOOTSTRAPS = 20
+# Chance: copies of the data in which topics know nothing of each other. Ten of at most 1,000 people
+# cost 2 s of one core for twelve numbers of segments.
+CHANCE_COPIES = 10
+CHANCE_PEOPLE = 1_000
+# Weight of the panel's mean shares in a person's. Of 1, 3, 5 and 10 none was clearly better on the
+# sample panel (median 51 sessions with a topic); 5 keeps who has two from being a type of their own.
+PRIOR_SESSIONS = 5.0
 # Kaufman and Rousseeuw, "Finding Groups in Data" (1990), table 4: up to 0.25 no substantial
 # structure has been found.
 WEAK_SILHOUETTE = 0.25
@@ -30,23 +37,27 @@ class Segmentation:
     """People in segments by their topics, and how good the segments are.
 
     Attributes:
-        labels: segment id by user_key, in order of key; 0 = largest, -1 = no evidence.
+        labels: segment id by user_key, in order of key; 0 = largest, -1 = in none (no evidence, or
+            too few people for any segment).
         names: over-represented topics by segment id, at most 3; -1 is not in it.
-        coordinates: x and y by user_key (principal components of the Hellinger coordinates), NaN
-            without evidence.
+        coordinates: x and y by user_key (principal components of the scaled shares), NaN without
+            evidence.
         silhouette: mean silhouette by number of segments tried, -1 to 1.
-        k: number of segments, 0 without any evidence.
+        chance: the highest mean silhouette, at any number of segments, of each copy of the data with
+            permuted topics; empty where nothing was tried.
+        k: number of segments, 0 when there is none.
         stability: mean adjusted Rand index of the labels against those of models trained on
             bootstrap samples of people; 1 = the same groups again, 0 = chance, NaN with one segment.
         reason: why this number of segments, and how much they are to be trusted, in words.
         params: settings of the model, for the record.
-        model: fitted Pipeline from shares to segment ids, None with fewer than two segments.
+        model: fitted Pipeline from sessions to segment ids, None with fewer than two segments.
     """
 
     labels: pd.Series
     names: dict[int, str]
     coordinates: pd.DataFrame
     silhouette: dict[int, float]
+    chance: tuple[float, ...]
     k: int
     stability: float
     reason: str
@@ -55,35 +66,35 @@ class Segmentation:
 
 
 def segment_people(
-    shares: pd.DataFrame, *, seed: int = 20261122, max_segments: int = 8, min_people: int = 5
+    sessions: pd.DataFrame, *, seed: int = 20261122, max_segments: int = 12, min_people: int = 11
 ) -> Segmentation:
     """Group people by how they divide their sessions among topics.
 
-    Shares are compositions, so people are compared by Hellinger distance: Euclidean on square
-    roots of shares (Legendre and Gallagher 2001, "Ecologically meaningful transformations for
-    ordination of species data"). k-means is fitted for each k from 2 to `max_segments`; of those
-    whose smallest segment has `min_people`, the one with the highest mean silhouette (Rousseeuw
-    1987) wins. Too few people, or no k without a tiny segment, give one segment named 'all' and
-    the reason.
+    Shares are drawn to the panel's mean where there are few sessions, and people are compared by the
+    square roots of their shares, rare topics weighing more (`segment_scaling.ScaledShares`). k-means is
+    fitted for each k from 2 to `max_segments`; a group smaller than `min_people` is dissolved, its
+    people going to the nearest other group. The number of groups with the highest mean silhouette
+    (Rousseeuw 1987) wins, if it is above the highest of copies of the data in which each topic's shares
+    are permuted among people: else there is one segment named 'all', and the reason. Fewer than
+    `min_people` people are no segment at all.
 
     Args:
-        shares: one row per person, indexed by user_key; one column per topic; not negative, NaN
-            counts as 0. Rows need not sum to 1: each is divided by its sum. A row of zeros is a
-            person without evidence.
-        seed: of k-means, of the silhouette's sample and of the bootstrap.
+        sessions: one row per person, indexed by user_key; one column per topic: sessions that touch
+            it, not negative, NaN counts as 0. A row of zeros is a person without evidence.
+        seed: of k-means, of the silhouette's sample, of the copies and of the bootstrap.
         max_segments: largest k tried.
         min_people: no segment is smaller.
 
     Raises:
-        ValueError: a person is doubled, or a share is negative or infinite.
+        ValueError: a person is doubled, or a number is negative or infinite.
     """
-    if not shares.index.is_unique:
-        raise ValueError("shares have more than one row for a person")
-    ordered = shares.sort_index().sort_index(axis="columns")
+    if not sessions.index.is_unique:
+        raise ValueError("sessions have more than one row for a person")
+    ordered = sessions.sort_index().sort_index(axis="columns")
     values = np.nan_to_num(ordered.to_numpy(dtype=np.float64), nan=0.0, posinf=np.inf)
     if not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError("shares must be finite and not negative")
-    params = {"seed": seed, "max_segments": max_segments, "min_people": min_people}
+        raise ValueError("sessions must be finite and not negative")
+    params = {"seed": seed, "max_segments": max_segments, "min_people": min_people, "prior_sessions": PRIOR_SESSIONS}
 
     # k-means adds up its threads' sums in the order in which they finish: from 3 threads on, the
     # last bits differ between runs. One thread, also so that 2 and 8 cores agree. The limit holds
@@ -95,33 +106,40 @@ def segment_people(
         return _segment(ordered, values, params)
 
 
-def _segment(ordered: pd.DataFrame, values: FloatArray, params: dict[str, int]) -> Segmentation:
-    seed, min_people = params["seed"], params["min_people"]
+def _segment(ordered: pd.DataFrame, values: FloatArray, params: dict[str, Any]) -> Segmentation:
+    seed, min_people, max_segments = params["seed"], params["min_people"], params["max_segments"]
     has_evidence = values.sum(axis=1) > 0
     known = pd.DataFrame(values[has_evidence], index=ordered.index[has_evidence], columns=ordered.columns)
-    people = len(known)
     silhouette: dict[int, float] = {}
-    best: tuple[int, Any] | None = None
-    if people >= 2 * min_people:
-        silhouette, best = _best_model(known, seed, params["max_segments"], min_people)
+    chance: tuple[float, ...] = ()
+    model: Any = None
+    if len(known) >= 2 * min_people:
+        silhouette, model = _best_model(known, seed, max_segments, min_people)
+        if model is not None:
+            chance = _chance(known, seed, max_segments, min_people)
+            if max(silhouette.values()) <= max(chance, default=-1.0):
+                model = None
 
-    labels = pd.Series(NO_EVIDENCE, index=ordered.index, name="segment_id", dtype=np.int64)
+    labels = pd.Series(NO_SEGMENT, index=ordered.index, name="segment_id", dtype=np.int64)
     coordinates = pd.DataFrame(np.nan, index=ordered.index, columns=["x", "y"])
-    coordinates.loc[has_evidence, ["x", "y"]] = _map(_hellinger(known))
-    if best is None:
-        labels[has_evidence] = 0
+    coordinates.loc[has_evidence, ["x", "y"]] = _map(_scaled(known))
+    if model is None:
+        is_group = len(known) >= min_people
+        if is_group:
+            labels[has_evidence] = 0
         return Segmentation(
             labels=labels,
-            names={0: "all"} if people else {},
+            names={0: "all"} if is_group else {},
             coordinates=coordinates,
             silhouette=silhouette,
-            k=min(people, 1),
+            chance=chance,
+            k=int(is_group),
             stability=float("nan"),
-            reason=_why_one(people, min_people),
+            reason=_why_one(len(known), min_people, silhouette, chance),
             params=params,
         )
 
-    k, model = best
+    k = model[-1].n_clusters
     segment = _order_by_size(model, known)
     labels[has_evidence] = segment
     return Segmentation(
@@ -129,55 +147,97 @@ def _segment(ordered: pd.DataFrame, values: FloatArray, params: dict[str, int]) 
         names=_names(known, segment),
         coordinates=coordinates,
         silhouette=silhouette,
+        chance=chance,
         k=k,
-        stability=_stability(known, segment, k, seed),
-        reason=_why_several(k, silhouette[k]),
+        stability=_stability(known, segment, k, params),
+        reason=_why_several(k, silhouette[k], max(chance)),
         params=params | {"k": k},
         model=model,
     )
 
 
-def _new_model(k: int, seed: int) -> Any:
+def _new_model(k: int, seed: int, tries: int = 10) -> Any:
     from sklearn.cluster import KMeans
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer, Normalizer
+
+    from browse_assets.analysis.segment_scaling import ScaledShares
 
     return Pipeline(
         [
-            ("share", Normalizer(norm="l1")),
-            ("hellinger", FunctionTransformer(np.sqrt)),
-            ("segment", KMeans(n_clusters=k, n_init=10, random_state=seed)),
+            ("scale", ScaledShares(PRIOR_SESSIONS)),
+            ("segment", KMeans(n_clusters=k, n_init=tries, random_state=seed)),
         ]
     )
 
 
-def _hellinger(known: pd.DataFrame) -> FloatArray:
-    values = known.to_numpy(dtype=np.float64)
-    return np.sqrt(values / values.sum(axis=1, keepdims=True))
+def _scaled(known: pd.DataFrame) -> FloatArray:
+    from browse_assets.analysis.segment_scaling import ScaledShares
+
+    if known.empty:
+        return np.zeros(known.shape)
+    return np.asarray(ScaledShares(PRIOR_SESSIONS).fit(known).transform(known), dtype=np.float64)
 
 
 def _best_model(
-    known: pd.DataFrame, seed: int, max_segments: int, min_people: int
-) -> tuple[dict[int, float], tuple[int, Any] | None]:
-    """Silhouette of each k without a tiny segment, and the best of them, the smaller k on a tie."""
+    known: pd.DataFrame, seed: int, max_segments: int, min_people: int, tries: int = 10
+) -> tuple[dict[int, float], Any]:
+    """Silhouette by number of segments left of each k tried, and the best model; the smaller on a tie."""
     from sklearn.metrics import silhouette_score
 
-    points = _hellinger(known)
+    points = _scaled(known)
     largest = min(max_segments, len(known) // min_people, len(np.unique(points, axis=0)))
     sample = None if len(known) <= SILHOUETTE_PEOPLE else SILHOUETTE_PEOPLE
     silhouette: dict[int, float] = {}
     models: dict[int, Any] = {}
     for k in range(2, largest + 1):
-        model = _new_model(k, seed).fit(known)
-        segment = model[-1].labels_
-        if np.bincount(segment, minlength=k).min() < min_people:
+        model = _new_model(k, seed, tries).fit(known)
+        left = _dissolve_small(model[-1], points, min_people)
+        if left < 2:
             continue
-        silhouette[k] = float(silhouette_score(points, segment, sample_size=sample, random_state=seed))
-        models[k] = model
+        score = float(silhouette_score(points, model[-1].labels_, sample_size=sample, random_state=seed))
+        if score > silhouette.get(left, -1.0):
+            silhouette[left], models[left] = score, model
     if not silhouette:
         return silhouette, None
-    k = max(silhouette, key=lambda tried: (round(silhouette[tried], 9), -tried))
-    return silhouette, (k, models[k])
+    best = max(silhouette, key=lambda tried: (round(silhouette[tried], 9), -tried))
+    return dict(sorted(silhouette.items())), models[best]
+
+
+def _dissolve_small(kmeans: Any, points: FloatArray, min_people: int) -> int:
+    """Take the smallest group away, until none has fewer than `min_people`; returns how many are left."""
+    from sklearn.metrics import pairwise_distances_argmin
+
+    centers, labels = kmeans.cluster_centers_, kmeans.labels_
+    sizes = np.bincount(labels, minlength=len(centers))
+    while sizes.min() < min_people and len(centers) > 1:
+        centers = np.delete(centers, sizes.argmin(), axis=0)
+        labels = pairwise_distances_argmin(points, centers)
+        sizes = np.bincount(labels, minlength=len(centers))
+    kmeans.cluster_centers_ = np.ascontiguousarray(centers)
+    kmeans.labels_ = labels.astype(np.int32)
+    kmeans.n_clusters = len(centers)
+    return len(centers)
+
+
+def _chance(known: pd.DataFrame, seed: int, max_segments: int, min_people: int) -> tuple[float, ...]:
+    """Highest silhouette of copies in which each topic's shares are permuted among people.
+
+    Each topic keeps its distribution and each person the number of sessions; what goes together is lost.
+    """
+    rng = np.random.default_rng(seed)
+    total = known.to_numpy().sum(axis=1, keepdims=True)
+    share = known.to_numpy() / total
+    if len(known) > CHANCE_PEOPLE:
+        drawn = np.sort(rng.choice(len(known), CHANCE_PEOPLE, replace=False))
+        share, total = share[drawn], total[drawn]
+    best = []
+    for _ in range(CHANCE_COPIES):
+        mixed = rng.permuted(share, axis=0)
+        mixed = mixed[(some := mixed.sum(axis=1) > 0)]
+        copy = pd.DataFrame(mixed / mixed.sum(axis=1, keepdims=True) * total[some])
+        silhouette, _ = _best_model(copy, seed, max_segments, min_people, tries=2)
+        best.append(max(silhouette.values(), default=-1.0))
+    return tuple(best)
 
 
 def _order_by_size(model: Any, known: pd.DataFrame) -> IntArray:
@@ -223,31 +283,57 @@ def _map(points: FloatArray) -> FloatArray:
     return flat
 
 
-def _stability(known: pd.DataFrame, segment: IntArray, k: int, seed: int) -> float:
+def _stability(known: pd.DataFrame, segment: IntArray, k: int, params: dict[str, Any]) -> float:
     """Mean adjusted Rand index over bootstrap samples (Hennig 2007; Hubert and Arabie 1985)."""
     from sklearn.metrics import adjusted_rand_score
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(params["seed"])
     scores = []
     for _ in range(BOOTSTRAPS):
         sample = known.iloc[rng.integers(0, len(known), len(known))]
         if len(sample.drop_duplicates()) < k:
             continue
-        again = _new_model(k, seed).set_params(segment__n_init=3).fit(sample)
+        again = _new_model(k, params["seed"], tries=3).fit(sample)
         scores.append(adjusted_rand_score(segment, again.predict(known)))
     return float(np.mean(scores)) if scores else float("nan")
 
 
-def _why_one(people: int, min_people: int) -> str:
+def language_agreement(labels: pd.Series, language: pd.Series) -> float:
+    """How far segments are language groups: adjusted mutual information of the two (Vinh 2010).
+
+    Args:
+        labels: segment ids by user_key; people in none are left out.
+        language: main language by user_key; people without one are left out.
+
+    Returns:
+        0 = no more than by chance, 1 = the same groups; NaN with fewer than two people, segments or
+        languages.
+    """
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    both = pd.DataFrame({"segment": labels[labels >= 0], "language": language}).dropna()
+    if both["segment"].nunique() < 2 or both["language"].nunique() < 2:
+        return float("nan")
+    return float(adjusted_mutual_info_score(both["language"], both["segment"]))
+
+
+def _why_one(people: int, min_people: int, silhouette: dict[int, float], chance: tuple[float, ...]) -> str:
     if people == 0:
         return "nobody has any evidence of interest"
+    if people < min_people:
+        return f"{people} people with evidence: no segment may have fewer than {min_people}"
     if people < 2 * min_people:
         return f"{people} people with evidence: two segments of {min_people} need at least {2 * min_people}"
+    if silhouette:
+        return (
+            f"no division beats chance: mean silhouette {max(silhouette.values()):.2f} at best, against "
+            f"{max(chance):.2f} where topics know nothing of each other"
+        )
     return f"every division into two or more has a segment of fewer than {min_people} people"
 
 
-def _why_several(k: int, silhouette: float) -> str:
-    reason = f"{k} segments have the highest mean silhouette, {silhouette:.2f}"
+def _why_several(k: int, silhouette: float, chance: float) -> str:
+    reason = f"{k} segments have the highest mean silhouette, {silhouette:.2f} ({chance:.2f} by chance)"
     if silhouette <= WEAK_SILHOUETTE:
         reason += f"; at most {WEAK_SILHOUETTE}: people shade into each other, read with care"
     return reason

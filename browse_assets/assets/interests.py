@@ -6,7 +6,7 @@ What belongs here: interest_profile and interest_segments. What does not: the st
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
@@ -27,6 +27,9 @@ from browse_assets.resources import (
 )
 from browse_assets.sql import read_sql
 from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ITEM_EVENTS = """
     SELECT user_key, item_id AS item, event_time, session_id, domain
@@ -97,43 +100,46 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
         )
 
 
-@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[interest_profile])
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[interest_profile, "audience_attributes"])
 def interest_segments(
     context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
 ) -> dg.MaterializeResult:
     """One row per person with any topic: the group of people with the same topics.
 
-    k-means on square roots of first-tier topic shares; the number of groups by silhouette, their
-    stability by bootstrap, both logged to MLflow. No group is smaller than five people. Caveat: a
-    silhouette below 0.25 says that people shade into each other, and the run says so.
+    k-means on square roots of smoothed shares of first-tier topics; the number of groups by silhouette
+    (against data without structure), their stability by bootstrap, both logged to MLflow. No group is smaller
+    than k = BROWSE_MIN_GROUP (11) people: who would be left over goes to the nearest group, and fewer than k
+    people are in none. Caveat: a silhouette below 0.25 says that people shade into each other, and the run
+    says so. Sessions are not decayed here: what a person is like does not fade in two weeks.
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "interest_profile"), read_state(con, "interest_segments")
-        target = State(source.load_id, fingerprint("interest_segments", source.fingerprint))
+        attributes = read_state(con, "audience_attributes")
+        min_group = databases.settings.min_group
+        target = State(
+            source.load_id,
+            fingerprint("interest_segments", source.fingerprint, attributes.load_id, attributes.fingerprint, min_group),
+        )
         as_of = read_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target:
             context.log.info("Nothing new: the segments stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:
-            from browse_assets.analysis.segments import segment_people
+            from browse_assets.analysis.segments import language_agreement, segment_people
 
-            load_reference(con, ["topics"])
-            shares = (
-                con.execute(
-                    "SELECT user_key::VARCHAR AS user_key, topics.tier_1, sum(share) AS share "
-                    "FROM interest_profile JOIN reference_topics AS topics USING (topic_id) "
-                    "WHERE tier = 1 AND lower(topics.is_sensitive) = 'false' GROUP BY ALL ORDER BY ALL"
-                )
-                .df()
-                .pivot(index="user_key", columns="tier_1", values="share")
-                .fillna(0.0)
-            )
-            found = segment_people(shares)
+            sessions = sessions_by_topic(con)
+            found = segment_people(sessions, min_people=min_group)
+            languages = con.execute(
+                "SELECT user_key::VARCHAR AS user_key, value FROM audience_attributes WHERE attribute = 'language' "
+                "QUALIFY row_number() OVER (PARTITION BY user_key ORDER BY probability DESC, value) = 1 ORDER BY 1"
+            ).df()
+            agreement = language_agreement(found.labels, languages.set_index("user_key")["value"])
             frame = found.coordinates.assign(segment_id=found.labels)
             frame["segment"] = frame["segment_id"].map(found.names)
             con.register("segmented", frame.reset_index(names="user_key"))
-            run = log_segments(context, tracker, found, shares, as_of)
+            run = log_segments(context, tracker, found, sessions, agreement, as_of)
+            extra["why so many"] = found.reason
             with transaction(con):
                 replace_table(
                     con,
@@ -152,6 +158,17 @@ def interest_segments(
             "GROUP BY ALL ORDER BY 1",
             extra=extra,
         )
+
+
+def sessions_by_topic(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+    """One row per person with any topic, one column per first-tier topic: sessions that touch it."""
+    load_reference(con, ["topics"])
+    touched = con.execute(
+        "SELECT user_key::VARCHAR AS user_key, topics.tier_1, sum(sessions)::DOUBLE AS sessions "
+        "FROM interest_profile JOIN reference_topics AS topics USING (topic_id) "
+        "WHERE tier = 1 AND lower(topics.is_sensitive) = 'false' GROUP BY ALL ORDER BY ALL"
+    ).df()
+    return touched.pivot(index="user_key", columns="tier_1", values="sessions").fillna(0.0)
 
 
 def _segment_map(con: duckdb.DuckDBPyConnection) -> dict[str, dg.MarkdownMetadataValue]:

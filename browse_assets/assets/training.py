@@ -19,6 +19,7 @@ from browse_assets.settings import load_settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from browse_assets.analysis.audience_models import AttributeModel
     from browse_assets.analysis.churn import ChurnTraining
     from browse_assets.analysis.segments import Segmentation
 
@@ -65,7 +66,8 @@ def log_segments(
     context: dg.AssetExecutionContext,
     tracker: ExperimentTracker,
     found: "Segmentation",
-    shares: "pd.DataFrame",
+    sessions: "pd.DataFrame",
+    language_agreement: float,
     as_of: datetime | None,
 ) -> str:
     """One training of segments: parent run, and one nested run for each number of segments tried."""
@@ -73,17 +75,21 @@ def log_segments(
     from browse_assets.analysis.figures import bar_figure, segment_figure
 
     with tracker.training_run("interest_segments", "interest_segments", run_tags(context, as_of)) as run:
-        mlflow.log_params({**found.params, "people": len(shares), "topics": shares.shape[1]})
+        mlflow.log_params({**found.params, "people": len(sessions), "topics": sessions.shape[1]})
         mlflow.log_metric("k", found.k)
         mlflow.log_text(found.reason, "reason.txt")
         if found.k > 1:
             mlflow.log_metric("stability", found.stability)
             mlflow.log_metric("silhouette", found.silhouette[found.k])
+        if found.chance:
+            mlflow.log_metric("silhouette_by_chance", max(found.chance))
+        if language_agreement == language_agreement:
+            mlflow.log_metric("language_agreement", language_agreement)
         for k, silhouette in found.silhouette.items():
             with mlflow.start_run(run_name=f"k = {k}", nested=True):
                 mlflow.log_param("k", k)
                 mlflow.log_metric("silhouette", silhouette)
-        _log_data(mlflow, shares.reset_index(drop=True), "topic_shares", "training")
+        _log_data(mlflow, sessions.reset_index(drop=True), "topic_sessions", "training")
         known = found.labels >= 0
         names = found.labels[known].map(found.names)
         if found.k:
@@ -98,10 +104,60 @@ def log_segments(
                 found.model,
                 name="model",
                 pip_requirements=REQUIREMENTS,
-                signature=mlflow.models.infer_signature(shares, found.model.predict(shares)),
-                skops_trusted_types=["numpy.ufunc", "sklearn.cluster._kmeans.KMeans"],
+                signature=mlflow.models.infer_signature(sessions, found.model.predict(sessions)),
+                skops_trusted_types=["browse_assets.analysis.segment_scaling.ScaledShares"],
             )
         return run_path(run)
+
+
+def log_attribute_models(
+    context: dg.AssetExecutionContext,
+    tracker: ExperimentTracker,
+    trained: "dict[str, AttributeModel]",
+    features: "pd.DataFrame",
+    as_of: datetime,
+) -> LoggedTraining:
+    """One training of the audience's attributes: parent run, and a nested run for each attribute."""
+    mlflow = tracker.client()
+    from browse_assets.analysis.audience_models import SKOPS_TRUSTED_TYPES
+    from browse_assets.analysis.figures import bar_figure
+
+    nested: dict[str, str] = {}
+    with tracker.training_run("audience_attributes", "audience_attributes", run_tags(context, as_of)) as parent:
+        mlflow.log_params({"people": len(features), "features": features.shape[1], "attributes": ", ".join(trained)})
+        _log_data(mlflow, features.reset_index(drop=True), "audience_features", "training")
+        for attribute, found in trained.items():
+            with mlflow.start_run(run_name=attribute, nested=True, tags=run_tags(context, as_of)) as run:
+                nested[attribute] = run.info.run_id
+                mlflow.log_params({"people": found.people, "values": ", ".join(found.values)})
+                mlflow.set_tag("is_published", str(found.is_published).lower())
+                mlflow.log_text(found.reason, "reason.txt")
+                names = ("log_loss", "prior_log_loss", "gain", "gain_low", "gain_high", "accuracy", "accuracy_low")
+                values = {name: getattr(found, name) for name in (*names, "accuracy_high", "majority_accuracy")}
+                mlflow.log_metrics({name: value for name, value in values.items() if value == value})
+                if found.held_out is not None:
+                    sizes = found.held_out["declared"].value_counts().sort_index()
+                    mlflow.log_figure(
+                        bar_figure(list(sizes.index), list(sizes), title=f"people who declared {attribute}"),
+                        "figures/declared.png",
+                    )
+                if found.model is not None:
+                    usual = features.median().to_frame().T  # a usual person, not one of the panel
+                    mlflow.sklearn.log_model(
+                        found.model,
+                        name="model",
+                        pip_requirements=REQUIREMENTS,
+                        signature=mlflow.models.infer_signature(usual, found.model.predict_proba(usual)),
+                        input_example=usual,
+                        pyfunc_predict_fn="predict_proba",
+                        skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
+                    )
+        return LoggedTraining(run_path(parent), nested)
+
+
+def load_attribute_model(tracker: ExperimentTracker, run_id: str) -> Any:
+    """The fitted, calibrated estimator of an attribute, from the run that audience_models names."""
+    return tracker.client().sklearn.load_model(f"runs:/{run_id}/model")
 
 
 def log_reidentification(

@@ -28,6 +28,9 @@ COLUMNS = {
     "osm_topics": ["category", "topic_id", "role"],
     "topic_texts": ["topic_id", "host", "title", "description"],
     "account_domains": ["domain"],
+    "audience_signals": ["attribute", "kind", "pattern", "weight"],
+    "countries": ["country", "tld", "home_share", "languages", "utc_offsets", "online_millions"],
+    "language_words": ["language", "word"],
     "url_parameters": ["parameter", "kind"],
     "finance_products": ["finance_product", "name", "iab_ad_product_id"],
     "finance_domains": ["domain", "kind", "default_product"],
@@ -38,7 +41,9 @@ COLUMNS = {
     ],
 }  # fmt: skip
 # How many leading columns identify a row.
-KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3, "topic_texts": 3}
+KEY_WIDTH = {
+    "audience_signals": 3, "language_words": 2, "finance_terms": 2, "finance_intents": 3, "topic_texts": 3,
+}  # fmt: skip
 FINANCE_PRODUCTS = {
     "personal_loans", "auto_loans", "student_loans", "payday_loans", "mortgages", "credit_cards",
     "banking", "investing", "retirement", "auto_insurance", "home_insurance", "life_insurance",
@@ -542,3 +547,30 @@ def test_no_parameter_that_names_a_person_is_kept() -> None:
 def test_known_trackers_are_tracking_parameters() -> None:
     tracking = {row["parameter"] for row in read("url_parameters") if row["kind"] == "tracking"}
     assert {"gclid", "fbclid", "msclkid", "mc_eid", "igshid", "_ga"} <= tracking
+
+
+def test_signs_of_an_audience_are_reviewed_and_name_nothing_sensitive(duck: duckdb.DuckDBPyConnection) -> None:
+    topics = {row["topic_id"]: row for row in read("topics")}
+    extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+    for row in read("audience_signals"):
+        assert row["kind"] in {"domain", "term", "topic"}
+        assert row["weight"] in {"0.5", "1"}
+        assert not re.search("health|pregnan|relig|ethnic|debt|gay|church", row["attribute"] + row["pattern"]), row
+        if row["kind"] == "topic":
+            assert topics[row["pattern"]]["is_sensitive"] == "false"
+        elif row["kind"] == "term":
+            assert not re.search(r"\((?!\?:)", row["pattern"]), "capturing group"
+            duck.execute("SELECT regexp_matches('', $pattern)", {"pattern": row["pattern"]})
+        else:
+            site = row["pattern"].split("/")[0]
+            assert extract(site).top_domain_under_public_suffix, row
+
+
+def test_countries_add_up() -> None:
+    generic = {"io", "tv", "co", "me", "ai", "fm", "to", "cc", "ws", "gg", "so", "ly", "com", "org", "net"}
+    for row in read("countries"):
+        assert row["tld"] not in generic
+        for column in ("languages", "utc_offsets"):
+            shares = [float(part.split(":")[1]) for part in row[column].split(";")]
+            assert sum(shares) == 100, row
+        assert 0 <= float(row["home_share"]) < 1
