@@ -37,7 +37,10 @@ _SENSITIVE_CLASSES = {
 # What a host says counts half of what it would were it independent of the page's text, which it is not.
 HOST_WEIGHT = 0.5
 NGRAM_FEATURES = 2**15
+WORD_FEATURES = 2**15
+_STEM = 5
 _LONGEST_WORD = 16
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _SEPARATOR = re.compile(r"[^a-z]+")
 _SITE_NAME = re.compile(r"\s[-–—|·:»]\s[^-–—|·:»]{2,30}$")
 # Rounded before it is compared, so that a page gets the same answer alone and in a batch.
@@ -111,9 +114,19 @@ def page_words(text: str, label: str = "") -> str:
     return " ".join(lowered.split())
 
 
-def page_features(texts: Sequence[str]) -> FloatArray:
-    """One row per text, as `page_words` gives them."""
-    return embed(texts).astype(np.float64)
+def _words_and_stems(text: str) -> list[str]:
+    return [part for word in _WORD.findall(text) for part in {word, word[:_STEM]}]
+
+
+def page_features(texts: Sequence[str]) -> tuple[FloatArray, Any]:
+    """One row per text, as `page_words` gives them: its embedding, and its hashed words and their first letters.
+
+    The first five letters stand for the stem in all four languages; the embedding knows little but English.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashed = HashingVectorizer(analyzer=_words_and_stems, n_features=WORD_FEATURES, alternate_sign=False)
+    return embed(texts).astype(np.float64), hashed.transform(texts)
 
 
 def host_features(domains: Sequence[str]) -> tuple[FloatArray, Any]:
@@ -139,7 +152,7 @@ class Head:
         bias: by class.
         threshold: smallest probability at which it answers; above 1 where it never does.
         log_prior: logarithm of each class's share in what it was fitted on.
-        ngram_weights: by hashed n-gram and class; None for texts.
+        sparse_weights: by hashed n-gram (hosts) or word (texts), and class.
     """
 
     classes: tuple[str, ...]
@@ -147,14 +160,12 @@ class Head:
     bias: FloatArray
     threshold: float
     log_prior: FloatArray
-    ngram_weights: npt.NDArray[np.float32] | None = None
+    sparse_weights: npt.NDArray[np.float32]
 
-    def log_probabilities(self, dense: FloatArray, ngrams: Any = None) -> FloatArray:
+    def log_probabilities(self, dense: FloatArray, sparse: Any) -> FloatArray:
         """Logarithm of the probability by row and class."""
         with threadpool_limits(1):
-            scores = dense @ self.weights + self.bias
-            if self.ngram_weights is not None and ngrams is not None:
-                scores = scores + ngrams @ self.ngram_weights
+            scores = dense @ self.weights + self.bias + sparse @ self.sparse_weights
         return log_softmax(scores)
 
 
@@ -187,9 +198,9 @@ class TopicModel:
         by_host = np.asarray(uses_host, dtype=bool)
         host, evidence = self._host_scores(domains)
         words = [page_words(text, brand_label(domain)) for text, domain in zip(texts, domains, strict=True)]
-        features = page_features(words)
+        features, hashed = page_features(words)
         has_text = np.any(features != 0, axis=1) & np.array([len(text.split()) > 1 for text in words], dtype=bool)
-        page = self.page.log_probabilities(features)
+        page = self.page.log_probabilities(features, hashed)
         pooled = np.exp(log_softmax(np.where(by_host[:, None], page + HOST_WEIGHT * evidence, page)))
         alone = np.where(by_host[:, None], np.exp(host), 0.0)
         probabilities = np.where(has_text[:, None], pooled, alone).round(_DECIMALS)

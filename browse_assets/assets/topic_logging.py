@@ -14,7 +14,7 @@ from browse_assets.resources import ExperimentTracker
 if TYPE_CHECKING:
     from browse_assets.analysis.topic_training import HeadQuality, TopicTraining
 
-BASELINES = ("majority", "centroid", "ngram_bayes")
+BASELINES = ("majority", "centroid", "bayes")
 
 
 def log_topic_training(
@@ -64,7 +64,7 @@ def _log_head(mlflow: Any, training: "TopicTraining", head: str, quality: "HeadQ
             "shrinkage": topic_training.SHRINKAGE[head],
             "temperature": round(training.temperature[head], 4),
             "threshold": fitted.threshold,
-            **({"ngram_weight": topic_training.NGRAM_WEIGHT} if fitted.ngram_weights is not None else {}),
+            "sparse_weight": topic_training.SPARSE_WEIGHT[head],
         }
     )
     mlflow.log_metrics({name: v for name, v in quality.overall.items() if v == v})
@@ -90,24 +90,25 @@ def _log_head(mlflow: Any, training: "TopicTraining", head: str, quality: "HeadQ
 
 
 def _log_model(mlflow: Any, head: Any) -> None:
-    """The head of texts over their embeddings, as scikit-learn's own linear classifier with the same weights."""
+    """The head of texts over their features, as scikit-learn's own linear classifier with the same weights."""
     import numpy as np
-    import pandas as pd
+    from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression
 
     from browse_assets.analysis.topics import page_features
 
     model = LogisticRegression()
     model.classes_ = np.array(head.classes, dtype=str)
-    model.coef_, model.intercept_ = head.weights.T.copy(), head.bias.copy()
-    model.n_features_in_ = head.weights.shape[0]
-    example = pd.DataFrame(page_features(["easy chicken curry recipe", "used cars for sale"])).astype("float64")
-    example.columns = [f"embedding_{position}" for position in range(example.shape[1])]
+    model.coef_ = np.vstack([head.weights, head.sparse_weights]).T.astype(np.float32)
+    model.intercept_ = head.bias.copy()
+    model.n_features_in_ = model.coef_.shape[1]
+    dense, sparse = page_features(["easy chicken curry recipe", "used cars for sale"])
+    example = csr_matrix(hstack([csr_matrix(dense), sparse]))
     mlflow.sklearn.log_model(
         model,
         name="model",
         pip_requirements=list(REQUIREMENTS),
-        signature=mlflow.models.infer_signature(example, model.predict_proba(example.to_numpy())),
+        signature=mlflow.models.infer_signature(example, model.predict_proba(example)),
         input_example=example,
         pyfunc_predict_fn="predict_proba",
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.events import scrubbed_events
+from browse_assets.assets.events import raw_events, scrubbed_events
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, rules_version, write_state
 from browse_assets.assets.topic_logging import log_topic_training
@@ -58,7 +58,8 @@ def _training(rules: str) -> "TopicTraining":
     return train_topics(*lists)
 
 
-@dg.asset(pool=WRITER_POOL, group_name="interests")
+# Nothing of raw_events is read; the check that no table shows an id of the panel needs the vault to be there.
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[raw_events])
 def topic_classifier(
     context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
 ) -> dg.MaterializeResult:

@@ -19,7 +19,7 @@ WITH fresh AS (
 ),
 sites AS (
     SELECT fresh.*, listed.topic_id,
-        neutral.kind IN ('social_network', 'portal') OR coalesce(listed.topic_id IN ('648', '473'), FALSE)
+        coalesce(neutral.kind IN ('social_network', 'portal'), FALSE) OR coalesce(listed.topic_id IN ('648', '473'), FALSE)
             OR fresh.domain = 'wikipedia.org' AS is_general,
         neutral.kind IN ('search_engine', 'webmail', 'tracker_or_cdn', 'utility') AS is_tool
     FROM fresh

@@ -65,6 +65,7 @@ def test_a_sensitive_page_is_known_and_reaches_no_person(
     materialize(*ASSETS)
     with scratch_warehouse() as con:
         load_reference(con, ["topics"])
+        con.execute("CREATE TEMP TABLE topic_ancestry AS " + read_sql("topic_ancestry"), {"with_sensitive": False})
         items = con.execute(f"SELECT DISTINCT item, domain FROM ({read_sql('topic_events').strip().rstrip(';')})",
                             {"as_of": AS_OF}).fetchall()  # fmt: skip
     assert {item for item, _ in items} == {"483", "210", "648"}
@@ -103,3 +104,34 @@ def test_pages_whose_events_are_gone_are_gone(
     materialize("page_topics")
     assert warehouse("SELECT count(*) FROM page_topics WHERE domain = 'espn.com'") == [(0,)]
     assert warehouse("SELECT count(*) FROM page_topics") == [(3,)]
+
+
+def test_the_classifier_is_trained_once_and_logged(
+    settings: Settings, materialize: Materialize, warehouse: Query, mlflow_store: str
+) -> None:
+    materialize("raw_events", "topic_classifier")
+    overall = warehouse(
+        "SELECT head, accuracy, coverage, precision_answered, mlflow_run FROM topic_classifier "
+        "WHERE topic_id = 'all' ORDER BY head"
+    )
+    assert [head for head, *_ in overall] == ["host", "page"]
+    assert all(0.4 < accuracy < 1 and coverage > 0.1 and right > 0.8 for _, accuracy, coverage, right, _ in overall)
+    assert warehouse("SELECT count(*) >= 35 FROM topic_classifier WHERE head = 'page' AND support > 0") == [(True,)]
+    import mlflow
+
+    client = mlflow.MlflowClient(mlflow_store)
+    run = overall[0][4].split("/")[-1]
+    experiment = client.get_run(run).info.experiment_id
+    nested = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run}'")
+    names = {each.info.run_name for each in nested}
+    assert names == {
+        *(f"{head}: {name}" for head in ("page", "host") for name in ("majority", "centroid", "bayes")),
+        "page head",
+        "host head",
+    }
+    page = next(each for each in nested if each.info.run_name == "page head")
+    assert "accuracy" in page.data.metrics
+    figures = {file.path for file in client.list_artifacts(page.info.run_id, "figures")}
+    assert figures == {f"figures/{name}.png" for name in ("coverage_precision", "confusion", "calibration")}
+    materialize("topic_classifier")
+    assert warehouse("SELECT DISTINCT mlflow_run FROM topic_classifier") == [(overall[0][4],)]
