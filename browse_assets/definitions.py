@@ -24,6 +24,7 @@ from browse_assets.assets.events import (
 )
 from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
+from browse_assets.assets.product_pages import page_products
 from browse_assets.assets.products import product_interest, products
 from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
@@ -47,6 +48,7 @@ ASSETS = [
     user_days,
     interest_profile,
     interest_segments,
+    page_products,
     products,
     product_interest,
     finance_flags,

@@ -445,19 +445,57 @@ INTEREST_SEGMENTS = Table(
     purposes=CONSENT_PURPOSES,
 )
 
+PRODUCT_STAGES = ("search", "category", "product", "compare", "cart", "checkout")
+PRODUCT_METHODS = {
+    "metadata": "tags of a shop: og:type, product:*, prices, JSON-LD",
+    "marketplace": "an address of a marketplace, named by its title",
+    "watch_list": "named by data/reference/watchlist.csv",
+    "product_list": "named by data/reference/products.csv",
+    "title": "named as another page's product, in title, path or search terms",
+}
+_METHOD = Column("method", "VARCHAR", "; ".join(f"{name}: {words}" for name, words in PRODUCT_METHODS.items()))
+_PRODUCT_ID = Column("product_id", "VARCHAR", "id on a list, else four made-up words from a hash: it says nothing")
+
+PAGE_PRODUCTS = Table(
+    "page_products",
+    "warehouse",
+    "One row per distinct page and product that it sells or names.",
+    ("page_id", "product_id"),
+    (
+        Column("page_id", "UUID", "page of scrubbed_events"),
+        _PRODUCT_ID,
+        Column("stage", "VARCHAR", "how near to buying, rising: " + " < ".join(PRODUCT_STAGES)),
+        _METHOD,
+        Column("name", "VARCHAR", "as a page that sells it has it, reduced to brand and model; else NULL"),
+        Column("name_key", "VARCHAR", "its words in lower case: equal at all shops that call it the same"),
+        Column("brand", "VARCHAR", "as the page has it; NULL where private people sell"),
+        Column("category", "VARCHAR", "as the page has it; NULL where private people sell"),
+        Column("codes", "VARCHAR[]", "kind:value; gtin (EAN, UPC, ISBN), mpn and asin compare between shops"),
+        Column("is_specific", "BOOLEAN", "whether brand and model say which product it is, not only what kind"),
+        Column("is_nameable", "BOOLEAN", "a brand of the list and a model number: no room for a person's name"),
+        _LOAD,
+    ),
+    purposes=_ANALYSIS,
+)
+
 PRODUCTS = Table(
     "products",
     "warehouse",
     "One row per product seen in the panel.",
     ("product_id",),
     (
-        Column("product_id", "VARCHAR", "slug"),
-        Column("name", "VARCHAR", "name of the product"),
-        Column("brand", "VARCHAR", "brand; NULL when unknown"),
-        Column("category", "VARCHAR", "category; NULL when unknown"),
-        Column("method", "VARCHAR", "watch_list (named by data/reference/products.csv)"),
+        _PRODUCT_ID,
+        Column(
+            "name",
+            "VARCHAR",
+            "name of the product; NULL unless it is on a list, brand and model number, sold by two shops that name "
+            "its brand, or seen by at least BROWSE_MIN_GROUP people: a title can hold a person's name",
+        ),
+        Column("brand", "VARCHAR", "brand; NULL when unknown, or where the name is NULL"),
+        Column("category", "VARCHAR", "category; NULL when unknown, or where the name is NULL"),
+        Column("method", "VARCHAR", "the surest of its pages' methods (page_products), in that table's order"),
         Column("first_seen", "TIMESTAMP", "first event in the panel"),
-        Column("launch_date", "DATE", "launch on the watch list; NULL when unknown"),
+        Column("launch_date", "DATE", "launch on a list; NULL when unknown"),
         Column(
             "is_new",
             "BOOLEAN",
@@ -475,8 +513,8 @@ PRODUCT_INTEREST = Table(
     ("user_key", "product_id"),
     (
         _USER,
-        Column("product_id", "VARCHAR", "slug"),
-        Column("stage", "VARCHAR", "furthest stage: view, compare, cart or purchase"),
+        _PRODUCT_ID,
+        Column("stage", "VARCHAR", "furthest stage: " + " < ".join(PRODUCT_STAGES)),
         *_EVIDENCE_COLUMNS[:2],
         Column("first_seen", "TIMESTAMP", "first touching event"),
         _EVIDENCE_COLUMNS[2],
@@ -749,6 +787,7 @@ TABLES: dict[str, Table] = {
         USER_DAYS,
         INTEREST_PROFILE,
         INTEREST_SEGMENTS,
+        PAGE_PRODUCTS,
         PRODUCTS,
         PRODUCT_INTEREST,
         FINANCE_FLAGS,

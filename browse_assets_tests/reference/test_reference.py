@@ -33,9 +33,11 @@ COLUMNS = {
     "products": [
         "product_id", "name", "brand", "category", "pattern", "domains", "launch_date",
     ],
+    "marketplaces": ["site", "kind", "pattern", "is_resale"],
+    "watchlist": ["name", "keywords", "url_patterns", "launch_date", "description"],
 }  # fmt: skip
 # How many leading columns identify a row.
-KEY_WIDTH = {"finance_terms": 2, "finance_intents": 3}
+KEY_WIDTH = {"marketplaces": 2, "finance_terms": 2, "finance_intents": 3}
 FINANCE_PRODUCTS = {
     "personal_loans", "auto_loans", "student_loans", "payday_loans", "mortgages", "credit_cards",
     "banking", "investing", "retirement", "auto_insurance", "home_insurance", "life_insurance",
