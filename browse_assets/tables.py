@@ -537,7 +537,68 @@ PRODUCT_INTEREST = Table(
             "BOOLEAN",
             "first seen at most 60 days before as_of; NULL when the person is too young to tell",
         ),
+        Column(
+            "return_probability",
+            "DOUBLE",
+            "P(a visit within 14 days of as_of) by the MBG/NBD model (product_backtest); NULL below 30 pairs",
+        ),
         _BASELINE,
+        _AS_OF,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+WATCHLIST_INTEREST = Table(
+    "watchlist_interest",
+    "warehouse",
+    "One row per person and product of the watch list.",
+    ("user_key", "watch_name"),
+    (
+        _USER,
+        Column("watch_name", "VARCHAR", "name in data/reference/watchlist.csv"),
+        _PRODUCT_ID,
+        Column("basis", "VARCHAR", "visits; similarity for who never visited it; NULL when neither says anything"),
+        Column("sessions", "BIGINT", "sessions on it; 0: none"),
+        Column("active_days", "BIGINT", "days with such a session; NULL without visits"),
+        Column("last_seen", "TIMESTAMP", "last visit; NULL without visits"),
+        Column("recency_days", "DOUBLE", "days from last_seen to as_of; NULL without visits"),
+        Column("similarity", "DOUBLE", "mean cosine of its description to the person's topics and products, -1 to 1"),
+        Column("similarity_cut", "DOUBLE", "3 robust deviations above the panel's median; NULL below 20 people"),
+        Column("nearest", "VARCHAR", "the topic or product of the person that adds most to the similarity"),
+        Column("probability", "DOUBLE", "as in product_interest; NULL without visits: a similarity is none"),
+        Column("is_interested", "BOOLEAN", "by visits as product_interest says, else similarity >= cut; NULL: unknown"),
+        _AS_OF,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+PRODUCT_BACKTEST = Table(
+    "product_backtest",
+    "warehouse",
+    "One row per method of telling who returns to a product within 14 days.",
+    ("method",),
+    (
+        Column("method", "VARCHAR", "logistic, evidence, mbg_nbd, recency, frequency or popularity"),
+        *(
+            Column(f"{metric}{suffix}", "DOUBLE", f"{words}{bound}")
+            for metric, words in {
+                "precision_at_k": "share of the k highest that returned; k a tenth of a cut-off's pairs, at least 10",
+                "average_precision": "area under precision over recall, mean over cut-offs by returns",
+                "log_loss": "of the calibrated probabilities",
+                "brier": "mean squared error of the probabilities",
+                "calibration_error": "mean difference of predicted and observed rate, ten bins of equal mass",
+            }.items()
+            for suffix, bound in (
+                ("", ""),
+                ("_low", ": lower end of the 95 % interval (bootstrap over people)"),
+                ("_high", ": upper end of the 95 % interval (bootstrap over people)"),
+            )
+        ),
+        Column("beats_popularity", "BOOLEAN", "average precision above popularity's in 97.5 % of paired resamples"),
+        Column("pairs", "BIGINT", "(person, product, cut-off) that were predicted"),
+        Column("returns", "BIGINT", "of them with a visit within 14 days"),
+        Column("cutoffs", "BIGINT", "cut-offs that were predicted"),
+        Column("mlflow_run_id", "VARCHAR", "nested run of the method"),
         _AS_OF,
     ),
     purposes=CONSENT_PURPOSES,
@@ -790,6 +851,8 @@ TABLES: dict[str, Table] = {
         PAGE_PRODUCTS,
         PRODUCTS,
         PRODUCT_INTEREST,
+        WATCHLIST_INTEREST,
+        PRODUCT_BACKTEST,
         FINANCE_FLAGS,
         CUSTOMER_FEATURES,
         CHURN_SNAPSHOTS,

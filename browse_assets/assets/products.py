@@ -5,6 +5,7 @@ What belongs here: products and product_interest. What does not: recognising a p
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -15,6 +16,11 @@ from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.resources import WRITER_POOL, Databases
 from browse_assets.sql import read_sql
 from browse_assets.tables import PRODUCT_INTEREST, PRODUCT_STAGES, PRODUCTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from browse_assets.analysis.repeat_visits import FloatArray
 
 
 def load_product_events(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
@@ -51,6 +57,15 @@ def products(databases: Databases) -> dg.MaterializeResult:
         )
 
 
+def _return_probability(scored: "pd.DataFrame", as_of: "pd.Timestamp") -> "FloatArray":
+    from browse_assets.analysis.repeat_visits import RETURN_DAYS, fit_repeat_model, history_of
+
+    ages = [(as_of - scored[column]).dt.total_seconds() / 86_400 for column in ("first_seen", "last_seen")]
+    history = history_of(scored["active_days"], *ages)
+    model = fit_repeat_model(*history)
+    return history[0] * float("nan") if model is None else model.returning(*history, RETURN_DAYS)
+
+
 @dg.asset(pool=WRITER_POOL, group_name="products", deps=[products])
 def product_interest(databases: Databases) -> dg.MaterializeResult:
     """One row per person and product that the person touched.
@@ -72,6 +87,7 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
             is_new = dict(con.execute("SELECT product_id, coalesce(is_new, FALSE) FROM products").fetchall())
             limits = touches["item"].map(is_new).map({True: 14.0, False: 28.0}).fillna(28.0)
             scored = score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), recency_limit_days=limits)
+            scored["return_probability"] = _return_probability(scored, pd.Timestamp(as_of))
             con.register("scored", scored)
             con.execute(
                 "CREATE TEMP TABLE interests AS " + read_sql("product_interest"),

@@ -1,0 +1,17 @@
+-- What: one row per person and topic or named product: what a person looks at, in words.
+-- Columns: user_key, text, weight (topics and products of a person weigh one each in all).
+-- Worked example: two topics with shares 0.3 and 0.1, no product: weights 0.75 and 0.25.
+-- Needs: interest_profile, product_interest, products.
+SELECT user_key::VARCHAR AS user_key, text, sum(weight) AS weight
+FROM (
+    SELECT user_key, topic AS text, share / nullif(sum(share) OVER (PARTITION BY user_key), 0) AS weight
+    FROM interest_profile
+    UNION ALL
+    SELECT user_key, concat_ws(' ', name, category) AS text,
+        sessions / sum(sessions) OVER (PARTITION BY user_key) AS weight
+    FROM product_interest JOIN products USING (product_id)
+    WHERE name IS NOT NULL
+)
+WHERE weight > 0
+GROUP BY ALL
+ORDER BY ALL;
