@@ -594,7 +594,7 @@ PRODUCT_BACKTEST = Table(
                 ("_high", ": upper end of the 95 % interval (bootstrap over people)"),
             )
         ),
-        Column("beats_popularity", "BOOLEAN", "average precision above popularity's in 97.5 % of paired resamples"),
+        Column("is_above_popularity", "BOOLEAN", "average precision above popularity's in 97.5 % of paired resamples"),
         Column("pairs", "BIGINT", "(person, product, cut-off) that were predicted"),
         Column("returns", "BIGINT", "of them with a visit within 14 days"),
         Column("cutoffs", "BIGINT", "cut-offs that were predicted"),

@@ -41,7 +41,7 @@ class Backtest:
     Attributes:
         status: tested, or not_enough_history.
         reason: one sentence.
-        table: one row per method: METRICS with `_low` and `_high`, beats_popularity; empty when not tested.
+        table: one row per method: METRICS with `_low` and `_high`, is_above_popularity; empty when not tested.
         predictions: one row per pair of the test cut-offs: returned, and a probability by method.
         params: what was set, and how many there were.
     """
@@ -90,7 +90,7 @@ def run_backtest(pairs: pd.DataFrame, seed: int = 7, resamples: int = RESAMPLES)
         return Backtest("not_enough_history", reason, pd.DataFrame(), pd.DataFrame(), params)
     table = _table(predictions, seed, resamples)
     best = table.sort_values("average_precision", ascending=False)["method"].iloc[0]
-    losers = [str(name) for name in table.loc[~table["beats_popularity"], "method"] if name != "popularity"]
+    losers = [str(name) for name in table.loc[~table["is_above_popularity"], "method"] if name != "popularity"]
     reason = f"{best} ranks best; " + (
         f"not surely better than popularity: {', '.join(losers)}" if losers else "all beat popularity"
     )
@@ -186,7 +186,7 @@ def _table(predictions: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame
     for method, values in samples.items():
         low, high = np.percentile(values[1:], (2.5, 97.5), axis=0)
         gain = np.percentile(values[1:, 1] - samples["popularity"][1:, 1], 2.5)
-        row: dict[str, object] = {"method": method, "beats_popularity": bool(method != "popularity" and gain > 0)}
+        row: dict[str, object] = {"method": method, "is_above_popularity": bool(method != "popularity" and gain > 0)}
         for position, metric in enumerate(METRICS):
             row |= {
                 metric: float(values[0, position]),

@@ -219,15 +219,15 @@ def read_json_ld(text: str) -> dict[str, Any] | None:
     """Name, brand, codes and category of the first schema.org Product in a text of JSON-LD; None without one.
 
     `codes` maps gtin (and its lengths), isbn, mpn and sku to text. A text that is no JSON is no product: tags are
-    cut and scrubbed on their way, and half an object says nothing.
+    cut and scrubbed on their way, and half an object says nothing. To the scrubbing `@type` is somebody's handle, so
+    it arrives as `{user}`; numbers of nine digits and more arrive as `{id}`, and are no codes.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_as_object)
     except (ValueError, RecursionError):
         return None
     for item in _objects(data):
-        kinds = item.get("@type")
-        if {"Product", "ProductGroup", "IndividualProduct", "ProductModel", "Book"} & set(_list_of(kinds)):
+        if {"Product", "ProductGroup", "IndividualProduct", "ProductModel", "Book"} & set(item[_KEYWORDS]):
             brand = item.get("brand")
             brand = brand.get("name") if isinstance(brand, dict) else brand
             return {
@@ -237,15 +237,20 @@ def read_json_ld(text: str) -> dict[str, Any] | None:
                 "codes": {
                     key.lower(): found
                     for key in (*_GTIN_NAMES, "mpn", "sku", "productID")
-                    if (found := _text_of(item.get(key)))
+                    if (found := _text_of(item.get(key))) and "{" not in found
                 },
             }
     return None
 
 
-def _list_of(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [str(v).rpartition("/")[2] for v in values if v is not None]
+_KEYWORDS = "@"
+
+
+def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with what its keywords (`@type`, ...) say under one key, as a list of words."""
+    said = [value for key, value in pairs if key.startswith("@") or key == "{user}"]
+    words = [word for value in said for word in (value if isinstance(value, list) else [value])]
+    return {**dict(pairs), _KEYWORDS: [word.rpartition("/")[2] for word in words if isinstance(word, str)]}
 
 
 def _text_of(value: Any) -> str | None:

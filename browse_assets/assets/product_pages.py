@@ -70,7 +70,9 @@ def find_products(con: duckdb.DuckDBPyConnection, since: int) -> None:
     load_lists(con)
     names_before = _names(con) if since else []
     gone = "page_id NOT IN (SELECT page_id FROM scrubbed_events)" if since else "TRUE"
-    con.execute(f"DELETE FROM page_products WHERE {gone}")
+    deleted = con.execute(f"DELETE FROM page_products WHERE {gone}").fetchone()
+    if deleted and deleted[0]:  # they may have joined two names that are two products now
+        names_before = []
     _judge_new_pages(con, since)
     _search_names(con, since, names_before)
     _merge(con)
@@ -214,7 +216,7 @@ def _search_names(con: duckdb.DuckDBPyConnection, since: int, names_before: list
         "WHERE regexp_matches(text, getvariable('product_guard')) ORDER BY page_id"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE listed_names (page_id UUID, product_id VARCHAR)")
-    label_pages(con, "listed_names", "product_id", "SELECT product_id, pattern FROM listed")
+    _match_lists(con, "listed_names")
     for product_id, pattern in con.execute("SELECT product_id, url_pattern FROM watched ORDER BY 1").fetchall():
         con.execute(
             "INSERT INTO listed_names SELECT page_id, $product_id FROM product_texts "
@@ -233,6 +235,12 @@ def _search_names(con: duckdb.DuckDBPyConnection, since: int, names_before: list
         "NULL AS category, []::VARCHAR[] AS codes, TRUE AS is_specific, FALSE AS is_nameable, load_id "
         "FROM named ORDER BY page_id, product_id, name_key",
     )
+
+
+def _match_lists(con: duckdb.DuckDBPyConnection, target: str) -> None:
+    """`label_pages` for both lists: 250 statements, 0.3 s, that few new pages need."""
+    if con.execute("SELECT 1 FROM pages LIMIT 1").fetchone():
+        label_pages(con, target, "product_id", "SELECT product_id, pattern FROM listed")
 
 
 def _merge(con: duckdb.DuckDBPyConnection) -> None:
@@ -300,7 +308,7 @@ def _listed_keys(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         "AND regexp_matches(name_key, getvariable('product_guard'))"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE listed_keys (page_id VARCHAR, product_id VARCHAR)")
-    label_pages(con, "listed_keys", "product_id", "SELECT product_id, pattern FROM listed")
+    _match_lists(con, "listed_keys")
     for name_key, product_id in con.execute("FROM listed_keys ORDER BY ALL").fetchall():
         if not is_accessory(name_key) and is_listed_name(name_key, patterns[product_id]):
             keys.setdefault("name:" + name_key.replace(" ", ""), product_id)

@@ -5,6 +5,7 @@ What belongs here: reading pairs, running the back-test, logging it. What does n
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -41,13 +42,15 @@ def product_backtest(
 
             from browse_assets.analysis.product_backtest import HORIZON_DAYS, cutoffs_of, run_backtest
 
+            # Without any event there is no end: a day that nothing comes before.
+            end = as_of or datetime.min
             start = con.execute("SELECT min(event_time) FROM scrubbed_events").fetchone()
-            cutoffs = cutoffs_of(pd.Timestamp(start[0]), pd.Timestamp(as_of)) if start and as_of else []
+            cutoffs = cutoffs_of(pd.Timestamp(start[0]), pd.Timestamp(end)) if start and as_of else []
             con.execute("CREATE TEMP TABLE cutoffs (cutoff TIMESTAMP)")
             for cutoff in cutoffs:
                 con.execute("INSERT INTO cutoffs VALUES (?)", [cutoff.to_pydatetime()])
             con.execute(read_sql("macros"))
-            load_product_events(con, as_of)
+            load_product_events(con, end)
             pairs = con.execute(
                 read_sql("product_pairs"), {"stages": list(PRODUCT_STAGES), "horizon": HORIZON_DAYS}
             ).df()
@@ -90,7 +93,7 @@ def product_backtest(
             con,
             PRODUCT_BACKTEST,
             preview_select="SELECT method, precision_at_k, average_precision, log_loss, calibration_error, "
-            "beats_popularity FROM product_backtest ORDER BY average_precision DESC",
+            "is_above_popularity FROM product_backtest ORDER BY average_precision DESC",
             preview_rows=10,
             extra=extra,
         )

@@ -135,7 +135,7 @@ def log_product_return(
 ) -> LoggedTraining:
     """One back-test of who returns to a product: parent run, and a nested run for each method."""
     mlflow = tracker.client()
-    from browse_assets.analysis.figures import bar_figure, calibration_figure, precision_recall_figure
+    from browse_assets.analysis.figures import bar_figure, calibration_figure
     from browse_assets.analysis.product_backtest import METHODS
 
     with tracker.training_run("product_return", "product_return", _tags(context, as_of)) as parent:
@@ -147,7 +147,7 @@ def log_product_return(
                 nested[row["method"]] = run.info.run_id
                 mlflow.log_param("method", METHODS[row["method"]])
                 metrics = {str(k): float(v) for k, v in row.items() if isinstance(v, float) and v == v}
-                mlflow.log_metrics({**metrics, "beats_popularity": float(row["beats_popularity"])})
+                mlflow.log_metrics({**metrics, "is_above_popularity": float(row["is_above_popularity"])})
         if len(found.table):
             outcome = found.predictions["returned"]
             probabilities = {method: found.predictions[method] for method in METHODS}
@@ -157,7 +157,6 @@ def log_product_return(
                 "figures/precision_at_k.png",
             )
             mlflow.log_figure(calibration_figure(outcome, probabilities), "figures/calibration.png")
-            mlflow.log_figure(precision_recall_figure(outcome, probabilities), "figures/precision_recall.png")
             mlflow.log_table(found.table, "methods.json")
         return LoggedTraining(_run_path(parent), nested)
 

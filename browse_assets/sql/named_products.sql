@@ -32,7 +32,12 @@ named AS (
     WHERE next_word NOT IN (SELECT word FROM variant_words) AND NOT regexp_full_match(next_word, '[0-9]{1,3}')
     UNION ALL
     SELECT listed_names.page_id, NULL, listed_names.product_id, listed.method, listed.spoken, listed.domains
-    FROM listed_names JOIN listed USING (product_id)
+    FROM listed_names
+    JOIN listed USING (product_id)
+    JOIN product_texts USING (page_id)
+    -- The patterns of the one list tell variants apart themselves; the user's own words do not.
+    WHERE listed.method = 'product_list' OR split_part(split_part(words, ' ' || spoken || ' ', 2), ' ', 1)
+        NOT IN (SELECT word FROM variant_words)
 ),
 longest AS (
     SELECT named.* FROM named
