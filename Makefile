@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release export rotate-keys erase purge
+.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
 
 help: ## show this list
 	@echo "make <target>:"
@@ -62,6 +62,9 @@ erase: $(READY) ## erase who is listed in data/erase (one id per line), and sear
 
 purge: $(READY) ## remove raw and scrubbed events older than BROWSE_RETENTION_DAYS
 	@$(PY) -m browse_assets.remove purge
+
+domains: $(READY) ## write data/reference/domains.csv again from its sources; needs npm and a network
+	@$(PY) -m browse_assets.reference
 
 dictionary: $(READY) ## write the data dictionary into the README again
 	@$(PY) -m browse_assets.dictionary

@@ -29,6 +29,7 @@ from browse_assets.assets.product_returns import product_backtest
 from browse_assets.assets.products import product_interest, products
 from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
+from browse_assets.assets.topics import page_topics, topic_classifier
 from browse_assets.assets.watchlist import watchlist_interest
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
@@ -38,7 +39,7 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "churn_model", "product_backtest", "reidentification"}
+TRAINED = {"interest_segments", "topic_classifier", "churn_model", "product_backtest", "reidentification"}
 
 ASSETS = [
     raw_events,
@@ -48,6 +49,8 @@ ASSETS = [
     pii_removed,
     domain_features,
     user_days,
+    topic_classifier,
+    page_topics,
     interest_profile,
     interest_segments,
     page_products,

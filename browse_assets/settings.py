@@ -41,6 +41,7 @@ class Settings:
     dagster_port: int = 3000
     mlflow_port: int = 5000
     min_group: int = LEAST_MIN_GROUP
+    sensitive_topics_purpose: str | None = None
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -142,6 +143,7 @@ def load_settings() -> Settings:
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
+        sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
     )
 
 

@@ -1,12 +1,14 @@
 """What a run came to, in plain words, out of the warehouse.
 
-What belongs here: sentences and counts. What does not: anything of a single person.
+What belongs here: sentences and counts, of a panel nothing about a single person. What does not: how anything is
+found. Where one person is all there is, it is theirs (their own browser's history), and a profile follows.
 """
 
 import duckdb
 
 from browse_assets.resources import open_databases
 from browse_assets.settings import Settings
+from browse_assets.sql import read_sql
 
 _TOP = 5
 
@@ -16,28 +18,9 @@ def summarize(settings: Settings) -> str:
     if not settings.warehouse_path.exists():
         return "There is no warehouse yet."
     with open_databases(settings, warehouse="read") as con:
-        parts = [
-            _input(con),
-            _removed(con),
-            _people(con),
-            _top(
-                con,
-                "Interests",
-                "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY 1",
-            ),
-            _top(
-                con,
-                "Products",
-                "SELECT name || CASE WHEN is_new THEN ' (new)' ELSE '' END, count(*) FROM product_interest "
-                "JOIN products USING (product_id) WHERE is_interested AND name IS NOT NULL GROUP BY 1",
-            ),
-            _top(
-                con,
-                "Shopping for",
-                "SELECT replace(finance_product, '_', ' '), count(*) FROM finance_flags WHERE is_interested GROUP BY 1",
-            ),
-            _churn(con),
-        ]
+        is_one_person = _row(con, "SELECT count(DISTINCT user_key) FROM user_days") == (1,)
+        answers = [_profile(con)] if is_one_person else _answers(con)
+        parts = [_input(con), _removed(con), _people(con), *answers, _churn(con)]
     return "\n".join([*parts, f"Next          make ui, or open {settings.warehouse_path} in DuckDB or pandas"])
 
 
@@ -94,6 +77,72 @@ def _people(con: duckdb.DuckDBPyConnection) -> str:
 def _top(con: duckdb.DuckDBPyConnection, label: str, select: str) -> str:
     rows = con.execute(f"{select} ORDER BY 2 DESC, 1 LIMIT {_TOP}").fetchall()
     return _line(label, ", ".join(f"{name} ({count})" for name, count in rows) or "none with enough evidence")
+
+
+# A flagged topic is told by its name and its parent's, and not again by the topic above it; of what is no interest,
+# the topic that most of the sessions are about.
+_PROFILE = {
+    "Interested in": """
+        SELECT coalesce(parent_topic || ' > ', '') || topic, evidence_text FROM interest_profile
+        WHERE is_interested AND topic NOT IN (
+            SELECT parent_topic FROM interest_profile WHERE is_interested AND parent_topic IS NOT NULL)
+        ORDER BY probability DESC, sessions DESC, topic_id
+    """,
+    "Often on": """
+        SELECT coalesce(parent_topic || ' > ', '') || topic, evidence_text FROM interest_profile AS mine
+        WHERE NOT is_interested AND sessions >= 2 AND active_days >= 2 AND NOT EXISTS (
+            FROM interest_profile AS below WHERE below.parent_topic = mine.topic AND 2 * below.sessions > mine.sessions)
+            AND coalesce(parent_topic, '') NOT IN (SELECT topic FROM interest_profile WHERE is_interested)
+        ORDER BY score DESC, topic_id
+    """,
+    "Products": """
+        SELECT name || CASE WHEN is_new THEN ' (new)' ELSE '' END,
+            evidence_text(sessions, active_days, []) || stage
+        FROM product_interest JOIN products USING (product_id) WHERE is_interested AND name IS NOT NULL
+        ORDER BY probability DESC, product_id
+    """,
+    "Shopping for": """
+        SELECT replace(finance_product, '_', ' '), evidence_text(shopping_sessions, active_days, evidence)
+        FROM finance_flags WHERE is_interested ORDER BY probability DESC, finance_product
+    """,
+    "Customer of": """
+        SELECT replace(finance_product, '_', ' '), servicing_sessions || ' sessions: '
+            || array_to_string(list_transform(evidence, lambda one: one.domain), ', ')
+        FROM finance_flags WHERE is_customer ORDER BY servicing_sessions DESC, finance_product
+    """,
+}
+
+
+def _profile(con: duckdb.DuckDBPyConnection) -> str:
+    """The one person that there is, against their own usual rates."""
+    con.execute(read_sql("macros"))
+    lines = [_line("Profile", "of the one person here, compared with their own other topics")]
+    for label, select in _PROFILE.items():
+        rows = con.execute(f"SELECT * FROM ({select}) LIMIT {_TOP}").fetchall()
+        lines += [
+            _line(label if place == 0 else "", f"{name}: {evidence}") for place, (name, evidence) in enumerate(rows)
+        ]
+    if len(lines) == 1:
+        lines.append(_line("", "nothing seen in two sessions on two days yet"))
+    return "\n".join(lines)
+
+
+def _answers(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """How many people of a panel are interested in what."""
+    return [
+        _top(con, "Interests", "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY 1"),
+        _top(
+            con,
+            "Products",
+            "SELECT name || CASE WHEN is_new THEN ' (new)' ELSE '' END, count(*) FROM product_interest "
+            "JOIN products USING (product_id) WHERE is_interested AND name IS NOT NULL GROUP BY 1",
+        ),
+        _top(
+            con,
+            "Shopping for",
+            "SELECT replace(finance_product, '_', ' '), count(*) FROM finance_flags WHERE is_interested GROUP BY 1",
+        ),
+    ]
 
 
 def _churn(con: duckdb.DuckDBPyConnection) -> str:

@@ -358,7 +358,9 @@ DOMAIN_FEATURES = Table(
         Column("first_time", "TIMESTAMP", "first event"),
         Column("last_time", "TIMESTAMP", "last event"),
         Column("searches", "BIGINT", "events with search terms"),
-        Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it"),
+        Column(
+            "topic_id", "VARCHAR", "IAB Content 3.1 id of the domain; NULL when no list knows it, or it is sensitive"
+        ),
     ),
     purposes=_ANALYSIS,
 )
@@ -395,22 +397,25 @@ _EVIDENCE_COLUMNS = (
 )
 _LIFT = Column("lift", "DOUBLE", "the person's rate (posterior mean) over the baseline's mean")
 _PROBABILITY = Column("probability", "DOUBLE", "P(the person's rate > the baseline's mean), 0 to 1")
+_EVIDENCE_TEXT = Column("evidence_text", "VARCHAR", "the evidence in words: 12 sessions on 5 days: example.com 7, ...")
 _BASELINE = Column("baseline", "VARCHAR", "panel, or person when the panel has fewer than 20 people")
 
 INTEREST_PROFILE = Table(
     "interest_profile",
     "warehouse",
-    "One row per person and topic that the person touched.",
+    "One row per person and topic that the person touched, or that stands above one.",
     ("user_key", "topic_id"),
     (
         _USER,
         Column("topic_id", "VARCHAR", "IAB Content 3.1 id"),
         Column("topic", "VARCHAR", "IAB Content 3.1 name"),
         Column("parent_topic", "VARCHAR", "name of the parent; NULL for a first tier"),
+        Column("tier", "BIGINT", "1 for a first tier, to 4"),
+        Column("audience_id", "VARCHAR", "IAB Audience 1.1 interest id; NULL where it has no such interest"),
         *_EVIDENCE_COLUMNS,
         Column("score", "DOUBLE", "touching sessions per session, posterior mean"),
-        Column("share", "DOUBLE", "share of the person's decayed touches over all topics, 0 to 1"),
-        Column("rank", "BIGINT", "1 = strongest evidence of the person"),
+        Column("share", "DOUBLE", "share of the person's decayed touches over all topics of the tier, 0 to 1"),
+        Column("rank", "BIGINT", "1 = strongest evidence of the person within the tier"),
         _LIFT,
         _PROBABILITY,
         Column(
@@ -423,6 +428,7 @@ INTEREST_PROFILE = Table(
             "STRUCT(domain VARCHAR, sessions BIGINT)[]",
             "up to five domains with their sessions, most first",
         ),
+        _EVIDENCE_TEXT,
         _BASELINE,
         _AS_OF,
     ),
@@ -476,6 +482,48 @@ PAGE_PRODUCTS = Table(
         _LOAD,
     ),
     purposes=_ANALYSIS,
+)
+
+PAGE_TOPICS = Table(
+    "page_topics",
+    "warehouse",
+    "One row per distinct page: what it is about, and how that is known.",
+    ("page_id",),
+    (
+        Column("page_id", "UUID", "the page, as in scrubbed_events"),
+        Column("domain", "VARCHAR", "registrable domain of the page"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id; NULL = unknown, or about nothing"),
+        Column(
+            "method",
+            "VARCHAR",
+            "dictionary, page_classifier, host_classifier (no text), abstained, or not_judged (search, mail, log-in)",
+        ),
+        Column("probability", "DOUBLE", "of the classifier's most likely topic, 0 to 1; NULL where it was not asked"),
+        _LOAD,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+TOPIC_CLASSIFIER = Table(
+    "topic_classifier",
+    "warehouse",
+    "One row per head of the topic classifier and topic, and one for all topics: quality on held-out sites.",
+    ("head", "topic_id"),
+    (
+        Column("head", "VARCHAR", "page (texts) or host (names of domains)"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id of the class, or all"),
+        Column("topic", "VARCHAR", "name of the topic"),
+        Column("precision", "DOUBLE", "of the most likely topic, abstaining or not, 0 to 1; for all: mean of topics"),
+        Column("recall", "DOUBLE", "of the most likely topic, abstaining or not, 0 to 1; for all: mean of topics"),
+        Column("f1", "DOUBLE", "harmonic mean of both; for all: mean of topics"),
+        Column("accuracy", "DOUBLE", "share of rows whose most likely topic is right; for all topics only"),
+        Column("support", "BIGINT", "held-out rows of the topic"),
+        Column("coverage", "DOUBLE", "share of the rows that get an answer"),
+        Column("precision_answered", "DOUBLE", "share of the answers that are right"),
+        Column("threshold", "DOUBLE", "smallest probability that is an answer; above 1: never"),
+        Column("mlflow_run", "VARCHAR", "experiment and run of the training"),
+    ),
+    purposes=_ACCOUNTABILITY,
 )
 
 PRODUCTS = Table(
@@ -846,6 +894,8 @@ TABLES: dict[str, Table] = {
         PII_REMOVED,
         DOMAIN_FEATURES,
         USER_DAYS,
+        TOPIC_CLASSIFIER,
+        PAGE_TOPICS,
         INTEREST_PROFILE,
         INTEREST_SEGMENTS,
         PAGE_PRODUCTS,

@@ -21,7 +21,10 @@ import pytest
 
 from browse_assets.definitions import ASSETS
 from browse_assets.resources import Keys
+from browse_assets.sample_panel.local_topics import LOCAL_TOPICS
+from browse_assets.sample_panel.topics import TOPICS
 from browse_assets.sample_panel.truth import write_panel
+from browse_assets.sample_panel.wares import read_wares
 from browse_assets.settings import PROJECT_ROOT
 from browse_assets_tests.conftest import REAL_FILES, SECRET, sqlite_count
 
@@ -162,24 +165,43 @@ def test_financial_shopping_is_recovered(run: FullRun) -> None:
     assert len(found & wanted) >= 0.6 * len(found)
 
 
-def test_planted_interests_have_more_evidence(run: FullRun) -> None:
-    """Against the first tier: the generator and the dictionary were made apart and differ below it."""
-    people = run.truth("people").dropna(subset=["interest_parents"])
-    wanted = {
-        (u, t.strip())
-        for u, ts in zip(people["user_key"], people["interest_parents"], strict=True)
-        for t in ts.split("|")
-    }
-    with_tiers = run.table(
-        "SELECT p.user_key::VARCHAR AS u, t.tier_1, max(p.probability) AS probability, bool_or(is_interested) AS flag "
-        "FROM interest_profile p JOIN read_csv("
-        f"'{PROJECT_ROOT / 'data/reference/topics.csv'}', all_varchar = true) t USING (topic_id) GROUP BY ALL"
+def _flagged_and_wanted(run: FullRun) -> tuple[set[tuple[str, str]], set[tuple[str, str]], pd.DataFrame]:
+    """Flagged (person, first tier), those that are right, and what the person saw of each planted first tier.
+
+    Only first tiers that the generator plants interests in: news, shops and the like are everybody's. Who runs a
+    planted errand reads its sites: of banks on Personal Finance, of wares on Technology & Computing and the
+    ware's own topic.
+    """
+    seen, finance, wares = run.truth("interests"), run.truth("finance"), run.truth("products")
+    planted = seen[seen["is_planted"]]
+    topic_of = {ware.name: ware.topic for ware in read_wares()}
+    parent_of = {topic.name: topic.parent for topic in TOPICS + LOCAL_TOPICS}
+    right = (
+        {*zip(planted["user_key"], planted["parent"], strict=True)}
+        | {(user, "Personal Finance") for user in finance["user_key"]}
+        | {(user, "Technology & Computing") for user in wares["user_key"]}
+        | {(u, parent_of[topic_of[p]]) for u, p in zip(wares["user_key"], wares["product"], strict=True)}
     )
-    planted = pd.Series([(u, t) in wanted for u, t in zip(with_tiers["u"], with_tiers["tier_1"], strict=True)])
-    base = planted.mean()
-    precision = planted[with_tiers["flag"]].mean()
-    assert with_tiers["flag"].sum() >= 10
-    assert precision >= 2 * base
+    flags = run.table("SELECT user_key::VARCHAR AS u, topic FROM interest_profile WHERE is_interested AND tier = 1")
+    tiers = set(seen["parent"])
+    found = {(u, topic) for u, topic in zip(flags["u"], flags["topic"], strict=True) if topic in tiers}
+    lived = planted.groupby(["user_key", "parent"], as_index=False)[["recent_sessions", "recent_days"]].sum()
+    return found, right, lived
+
+
+def test_planted_interests_are_recovered(run: FullRun) -> None:
+    """In the first tier: the generator and the dictionary were made apart and differ below it.
+
+    Recall is of interests that the person lived in the last 28 days: four sessions at least. With fewer, the
+    evidence of the design asks for more certainty than there is.
+    """
+    found, right, lived = _flagged_and_wanted(run)
+    recent = lived[(lived["recent_sessions"] >= 4) & (lived["recent_days"] >= 2)]
+    wanted = {*zip(recent["user_key"], recent["parent"], strict=True)}
+    assert len(wanted) >= 40
+    precision, recall = len(found & right) / len(found), len(found & wanted) / len(wanted)
+    assert precision >= 0.9, f"precision {precision:.2f} of {len(found)} flags"
+    assert recall >= 0.8, f"recall {recall:.2f} of {len(wanted)} interests"
 
 
 # Names that the list of products has otherwise, or that are written otherwise in words.

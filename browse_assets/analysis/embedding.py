@@ -37,3 +37,17 @@ def embed(texts: Sequence[str]) -> FloatArray:
     vectors = np.asarray(_model().embed(list(texts), norm=False), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+@cache
+def whole_words() -> dict[str, int]:
+    """Words that are one token, and their place in the vocabulary: the smaller, the more frequent.
+
+    About 13,000, English most of them: the vocabulary was learnt from text of the web.
+    """
+    ranks: dict[str, int] = {}
+    for token, rank in _model().tokenizer.get_vocab().items():
+        word = token.removeprefix("▁").lower()
+        if token.startswith("▁") and word.isalpha() and word.isascii():
+            ranks[word] = min(rank, ranks.get(word, rank))
+    return ranks

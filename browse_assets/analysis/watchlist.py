@@ -35,11 +35,11 @@ def watched_products(rows: Iterable[Mapping[str, str]], listed: Iterable[Mapping
     literally; the name is one of them. A product that `listed` (rows of products.csv) names too keeps its id.
 
     Raises:
-        ValueError: an address pattern is no regular expression; the message names the row, from 1.
+        ValueError: an address pattern is no regular expression; the message names the product.
     """
     products = sorted((row["product_id"], row["pattern"]) for row in listed)
     found = []
-    for number, row in enumerate(rows, start=1):
+    for row in rows:
         name = row["name"].strip()
         if not name:
             continue
@@ -49,7 +49,7 @@ def watched_products(rows: Iterable[Mapping[str, str]], listed: Iterable[Mapping
         try:
             re.compile("|".join(urls))
         except re.error:
-            raise ValueError(f"watchlist.csv: url_patterns of row {number} are no regular expression") from None
+            raise ValueError(f"watchlist.csv: url_patterns of {name} are no regular expression") from None
         known = next((key for key, named in products if is_listed_name(_as_text(name), named)), None)
         found.append(
             WatchedProduct(

@@ -290,7 +290,7 @@ def domain_features(databases: Databases) -> dg.MaterializeResult:
     `data/reference/domains.csv` alone; elsewhere topic_id is NULL, never a guess.
     """
     with databases.open(warehouse="write") as con:
-        load_reference(con, ["domains"])
+        load_reference(con, ["domains", "topics"])
         _roll_up(con, DOMAIN_FEATURES)
         top = con.execute(
             "SELECT domain, sum(page_views) FROM domain_features GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"

@@ -59,7 +59,9 @@ def refresh_as_of(
     return True
 
 
-def touches_of(con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime) -> "tuple[pd.DataFrame, pd.Series]":
+def touches_of(
+    con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Touches by person and item, and every person's exposure, for a SELECT of item events."""
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + item_events)
     touches = con.execute(read_sql("touches"), {"as_of": as_of}).df()
@@ -67,7 +69,7 @@ def touches_of(con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime
     # Said for every column that goes back to DuckDB: of an empty frame it would take text for numbers.
     touches = touches.astype({"user_key": str, "item": str})
     exposure = exposure.astype({"user_key": str})
-    return touches, exposure.set_index("user_key")["decayed_sessions"]
+    return touches, exposure.set_index("user_key")[["decayed_sessions", "decayed_squares"]]
 
 
 def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, patterns: str, field: str = "text") -> None:

@@ -15,6 +15,7 @@ from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import log_segments, run_link
 from browse_assets.resources import (
     WRITER_POOL,
@@ -27,18 +28,28 @@ from browse_assets.resources import (
 from browse_assets.sql import read_sql
 from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
 
+_ITEM_EVENTS = """
+    SELECT user_key, item_id AS item, event_time, session_id, domain
+    FROM topic_events JOIN topic_ancestry ON topic_ancestry.topic_id = topic_events.item
+"""
 
-@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features])
+
+@dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features, page_topics])
 def interest_profile(databases: Databases) -> dg.MaterializeResult:
-    """One row per person and topic that the person touched.
+    """One row per person and topic that the person touched, and topic above it.
 
-    Sessions on domains of a known topic, each weighing half after 14 days, against the panel's usual
-    rate. Caveat: it sees only domains that the project's list knows (about half of real visits), and
-    sensitive topics (health, religion, politics, ...) are left out.
+    Sessions on pages of a known topic, each weighing half after 14 days, against the panel's usual
+    rate; a session that touches Soccer touches Sports. Caveat: sensitive topics (health, religion, politics,
+    ...) are left out, unless BROWSE_SENSITIVE_TOPICS_PURPOSE names what they are needed for.
     """
+    purpose = databases.settings.sensitive_topics_purpose
     with databases.open(warehouse="write") as con:
         con.execute(read_sql("macros"))
-        load_reference(con, ["domains", "topics"])
+        load_reference(con, ["topics"])
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE topic_ancestry AS " + read_sql("topic_ancestry"),
+            {"with_sensitive": purpose is not None},
+        )
 
         def compute(as_of: datetime) -> dict[str, str]:
             import pandas as pd
@@ -46,29 +57,40 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
             from browse_assets.analysis.interest import score_evidence
 
             con.execute("CREATE TEMP TABLE topic_events AS " + read_sql("topic_events"), {"as_of": as_of})
-            touches, exposure = touches_of(con, "SELECT * FROM topic_events", as_of)
-            con.register("scored", score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)))
+            touches, exposure = touches_of(con, _ITEM_EVENTS, as_of)
+            tier_of = dict(con.execute("SELECT DISTINCT item_id, tier FROM topic_ancestry").fetchall())
+            # Each tier by itself: shares of a person's topics add up to 1 within a tier.
+            tiers = [
+                score_evidence(part, exposure, as_of=pd.Timestamp(as_of)).assign(tier=tier)
+                for tier, part in touches.groupby(touches["item"].map(tier_of).astype("int64"))
+            ] or [score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)).assign(tier=0)]
+            con.register("scored", pd.concat(tiers, ignore_index=True))
             con.execute("CREATE TEMP TABLE scored_topics AS SELECT *, ?::TIMESTAMP AS as_of FROM scored", [as_of])
             return {
                 "interest_profile": """
                     SELECT scored.* REPLACE (user_key::UUID AS user_key), topics.topic_id, topics.topic,
-                        nullif(topics.parent_topic, '') AS parent_topic
+                        nullif(topics.parent_topic, '') AS parent_topic,
+                        evidence_text(sessions, active_days, evidence) AS evidence_text,
+                        nullif(topics.audience_id, '') AS audience_id
                     FROM scored_topics AS scored
                     JOIN reference_topics AS topics ON topics.topic_id = scored.item
-                    ORDER BY user_key, rank
+                    ORDER BY user_key, tier, rank
                 """
             }
 
-        refresh_as_of(con, databases.settings, (INTEREST_PROFILE,), compute)
+        refresh_as_of(
+            con, databases.settings, (INTEREST_PROFILE,), compute, upstream="page_topics", depends_on=(purpose,)
+        )
         top = con.execute(
             "SELECT topic, count(*) FROM interest_profile WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()
         return table_result(
             con,
             INTEREST_PROFILE,
-            preview_select="SELECT user_key, topic, sessions, lift, probability, is_interested "
+            preview_select="SELECT user_key, topic, lift, probability, is_interested, evidence_text "
             "FROM interest_profile ORDER BY probability DESC, user_key, topic LIMIT 5",
             extra={
+                "sensitive topics": f"stored; purpose: {purpose}" if purpose else "left out",
                 **bar_plot("people interested by topic", top),
                 "interests": sum(count for _, count in top),
             },
@@ -101,7 +123,7 @@ def interest_segments(
                 con.execute(
                     "SELECT user_key::VARCHAR AS user_key, topics.tier_1, sum(share) AS share "
                     "FROM interest_profile JOIN reference_topics AS topics USING (topic_id) "
-                    "GROUP BY ALL ORDER BY ALL"
+                    "WHERE tier = 1 AND lower(topics.is_sensitive) = 'false' GROUP BY ALL ORDER BY ALL"
                 )
                 .df()
                 .pivot(index="user_key", columns="tier_1", values="share")

@@ -47,6 +47,7 @@ def page_products(databases: Databases) -> dg.MaterializeResult:
         target = State(source.load_id, fingerprint("page_products", source.fingerprint))
         if stored != target:
             since = stored.load_id if stored != EMPTY and stored.fingerprint == target.fingerprint else 0
+            load_lists(con)  # what is wrong with the user's own list is said, and not withheld
             with withheld_values("Looking for products"), transaction(con):
                 find_products(con, since)
                 write_state(con, "page_products", target)

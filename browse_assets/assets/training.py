@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHURN_MODEL_NAME = "churn"
 BASELINES = ("dummy", "one_rule_recency")
 # Named, since mlflow would otherwise find them out by importing the model in a new process (15 s).
-_REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
+REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def run_link(run: str | None) -> dict[str, dg.UrlMetadataValue]:
     return {"MLflow run": dg.MetadataValue.url(f"http://127.0.0.1:{load_settings().mlflow_port}/#/{run}")}
 
 
-def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
+def run_tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
     """Back from an MLflow run to the materialization that made it."""
     asset = context.asset_key.to_user_string()
     address = f"http://127.0.0.1:{load_settings().dagster_port}/runs/{context.run.run_id}"
@@ -57,7 +57,8 @@ def _tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str
     }
 
 
-def _run_path(run: Any) -> str:
+def run_path(run: Any) -> str:
+    """`experiments/<id>/runs/<id>`, as `run_link` takes it."""
     return f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
@@ -72,7 +73,7 @@ def log_segments(
     mlflow = tracker.client()
     from browse_assets.analysis.figures import bar_figure, segment_figure
 
-    with tracker.training_run("interest_segments", "interest_segments", _tags(context, as_of)) as run:
+    with tracker.training_run("interest_segments", "interest_segments", run_tags(context, as_of)) as run:
         mlflow.log_params({**found.params, "people": len(shares), "topics": shares.shape[1]})
         mlflow.log_metric("k", found.k)
         mlflow.log_text(found.reason, "reason.txt")
@@ -97,11 +98,11 @@ def log_segments(
             mlflow.sklearn.log_model(
                 found.model,
                 name="model",
-                pip_requirements=_REQUIREMENTS,
+                pip_requirements=REQUIREMENTS,
                 signature=mlflow.models.infer_signature(shares, found.model.predict(shares)),
                 skops_trusted_types=["numpy.ufunc", "sklearn.cluster._kmeans.KMeans"],
             )
-        return _run_path(run)
+        return run_path(run)
 
 
 def log_reidentification(
@@ -115,7 +116,7 @@ def log_reidentification(
     mlflow = tracker.client()
     from browse_assets.analysis.figures import bar_figure
 
-    with tracker.training_run("privacy", "reidentification", _tags(context, as_of)) as run:
+    with tracker.training_run("privacy", "reidentification", run_tags(context, as_of)) as run:
         mlflow.log_params({**params, "people": int(rates["people"].max())})
         for row in rates.to_dict("records"):
             names = {"match_rate": "", "match_rate_low": "_low", "match_rate_high": "_high", "chance": "_chance"}
@@ -127,7 +128,7 @@ def log_reidentification(
             percent = [100 * rate for rate in measured["match_rate"]]
             figure = bar_figure(list(measured["view"]), percent, title="people re-identified, %")
             mlflow.log_figure(figure, "figures/reidentification.png")
-        return _run_path(run)
+        return run_path(run)
 
 
 def log_product_return(
@@ -138,12 +139,12 @@ def log_product_return(
     from browse_assets.analysis.figures import bar_figure, calibration_figure
     from browse_assets.analysis.product_backtest import METHODS
 
-    with tracker.training_run("product_return", "product_return", _tags(context, as_of)) as parent:
+    with tracker.training_run("product_return", "product_return", run_tags(context, as_of)) as parent:
         mlflow.log_params({"status": found.status, **found.params})
         mlflow.log_text(found.reason, "reason.txt")
         nested: dict[str, str] = {}
         for row in found.table.to_dict("records"):
-            with mlflow.start_run(run_name=row["method"], nested=True, tags=_tags(context, as_of)) as run:
+            with mlflow.start_run(run_name=row["method"], nested=True, tags=run_tags(context, as_of)) as run:
                 nested[row["method"]] = run.info.run_id
                 mlflow.log_param("method", METHODS[row["method"]])
                 metrics = {str(k): float(v) for k, v in row.items() if isinstance(v, float) and v == v}
@@ -158,7 +159,7 @@ def log_product_return(
             )
             mlflow.log_figure(calibration_figure(outcome, probabilities), "figures/calibration.png")
             mlflow.log_table(found.table, "methods.json")
-        return LoggedTraining(_run_path(parent), nested)
+        return LoggedTraining(run_path(parent), nested)
 
 
 def log_churn(
@@ -170,7 +171,7 @@ def log_churn(
 ) -> LoggedTraining:
     """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
     mlflow = tracker.client()
-    with tracker.training_run("churn", "churn", _tags(context, as_of)) as parent:
+    with tracker.training_run("churn", "churn", run_tags(context, as_of)) as parent:
         mlflow.log_params({"status": training.status, **{f"rows_{k}": v for k, v in training.rows.items()}})
         mlflow.log_text(training.reason, "reason.txt")
         mlflow.set_tag("champion", training.champion or "none")
@@ -182,11 +183,11 @@ def log_churn(
         models: dict[str, Any] = {}
         for _, row in training.table.iterrows():
             name = str(row["model"])
-            with mlflow.start_run(run_name=name, nested=True, tags=_tags(context, as_of)) as run:
+            with mlflow.start_run(run_name=name, nested=True, tags=run_tags(context, as_of)) as run:
                 nested[name] = run.info.run_id
                 models[name] = _log_candidate(mlflow, training, name, row, snapshots)
         _set_aliases(mlflow, training, models)
-        return LoggedTraining(_run_path(parent), nested)
+        return LoggedTraining(run_path(parent), nested)
 
 
 def _log_data(mlflow: Any, frame: "pd.DataFrame", name: str, use: str) -> None:
@@ -239,7 +240,7 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, 
     return mlflow.sklearn.log_model(
         estimator,
         name="model",
-        pip_requirements=_REQUIREMENTS,
+        pip_requirements=REQUIREMENTS,
         signature=mlflow.models.infer_signature(usual, estimator.predict_proba(usual)[:, 1]),
         input_example=usual,
         pyfunc_predict_fn="predict_proba",

@@ -96,6 +96,15 @@ class Catalogue:
     group_ids: dict[GroupKey, int]
     all_topics: tuple[Topic, ...]
 
+    @property
+    def topic_of_page(self) -> TextArray:
+        """Name of the topic that a page belongs to or searches for, empty for none."""
+        of_section = np.full(len(self.section_host), "", dtype=object)
+        for key, sections in self.groups.items():
+            if key[0] in ("topic", "search"):
+                of_section[sections] = key[1]
+        return of_section[self.page_section]
+
 
 class CatalogueBuilder:
     """Collects sections and pages in lists; `finish` turns them into arrays."""

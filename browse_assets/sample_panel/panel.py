@@ -25,7 +25,7 @@ class Panel:
     """A generated panel.
 
     `log`: one row per page view (userId, ip, time UTC ms, url, title, referrer, duration s,
-    transition, device; person, session, errand). `tags`: one row per page view (row number in
+    transition, device; person, session, errand, topic). `tags`: one row per page view (row number in
     `log`) and meta tag. `planted`: one row per planted personal value.
     """
 
@@ -59,6 +59,7 @@ def make_panel(people: int, days: int, seed: int, end: date) -> Panel:
     log = describe_views(streams[3], views, who, catalogue, start)
     planted, extra_tags = plant_personal_data(streams[4], log)
     log["referrer"] = referrers(log)
+    log["topic"] = catalogue.topic_of_page[log["page"].to_numpy()]
     tags = pd.concat([tags_of_views(catalogue, log["page"].to_numpy()), extra_tags], ignore_index=True)
     tags = tags.astype({"view": np.int64}).sort_values("view", kind="stable").reset_index(drop=True)
     customers = make_customers(streams[5], who, start, days)

@@ -15,6 +15,8 @@ from browse_assets.sample_panel.financial_sites import FINANCE_PRODUCTS
 from browse_assets.sample_panel.panel import Panel, make_panel
 from browse_assets.sample_panel.topics import TOPICS
 
+RECENT_DAYS = 28  # what somebody is interested in now shows within four weeks
+
 
 def write_panel(out: Path, people: int, days: int, seed: int, end: date) -> None:
     """Generate the panel and write `inbox/`, `customers/`, `truth/` and `README.md` under `out`.
@@ -42,6 +44,7 @@ def truth_tables(panel: Panel, exports: list[Export]) -> dict[str, pd.DataFrame]
     files, rejected = counts_of(exports)
     return {
         "people": _people(panel),
+        "interests": _interests(panel),
         "finance": _finance(panel),
         "products": _products(panel),
         "personal_data": _personal_data(panel),
@@ -108,13 +111,40 @@ def _realised(panel: Panel, kinds: tuple[str, ...]) -> pd.DataFrame:
         "name": [errand.name for errand in panel.errands],
     })  # fmt: skip
     log = panel.log[panel.log["errand"] >= 0].merge(names[names["kind"].isin(kinds)], on="errand")
-    found = log.groupby(["userId", "kind", "name"], sort=True).agg(
+    return _extent(log, ["userId", "kind", "name"]).reset_index()
+
+
+def _interests(panel: Panel) -> pd.DataFrame:
+    """One row per person and topic of which the person saw a page or searched for it, planted or a passing fancy."""
+    log = panel.log[panel.log["topic"] != ""]
+    end = panel.start + pd.Timedelta(days=panel.days)
+    recent = log[log["time"] >= end - pd.Timedelta(days=RECENT_DAYS)]
+    found = _extent(log, ["userId", "topic"]).join(_extent(recent, ["userId", "topic"]).add_prefix("recent_"))
+    found = found.reset_index()
+    interests = panel.people.table.set_index("userId")["interests"].to_dict()
+    parents = _parents()
+    return pd.DataFrame({
+        "userId": found["userId"],
+        "topic": found["topic"],
+        "parent": found["topic"].map(parents),
+        "is_planted": [topic in interests[u] for u, topic in zip(found["userId"], found["topic"], strict=True)],
+        "sessions": found["sessions"],
+        "active_days": found["days"],
+        "first_day": found["first"].dt.strftime("%Y-%m-%d"),
+        "last_day": found["last"].dt.strftime("%Y-%m-%d"),
+        "recent_sessions": found["recent_sessions"].fillna(0).astype(int),
+        "recent_days": found["recent_days"].fillna(0).astype(int),
+    })  # fmt: skip
+
+
+def _extent(log: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """First and last time, sessions and days of each key's page views."""
+    return log.groupby(keys, sort=True).agg(
         first=("time", "min"),
         last=("time", "max"),
         sessions=("session", "nunique"),
         days=("time", lambda times: times.dt.date.nunique()),
     )
-    return found.reset_index()
 
 
 def _finance(panel: Panel) -> pd.DataFrame:
@@ -218,6 +248,7 @@ fee, purchases, refunds), `service_interactions` (channel, topic, resolved).
 | file | one row per | what was planted |
 |---|---|---|
 | people.csv | person | persona, interests, churn, lost tracking, hazard class, counts |
+| interests.csv | person, topic seen | whether it was planted; sessions and days, at all and in the last 28 |
 | finance.csv | person, product, activity | first and last day and sessions of shopping or servicing |
 | products.csv | person, product | first and last day, sessions, whether it is new |
 | personal_data.csv | value, kind, place, encoding | the value, how it is written, page views with it |

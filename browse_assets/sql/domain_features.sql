@@ -5,7 +5,8 @@
 --   that the sum does not depend on the order of rows.
 -- Worked example: two pages of example.com in one session on 1 May, dwell 10 s and unknown: page_views
 --   2, sessions 1, dwell_seconds 10.
--- Needs: changed_days (user_key, day), reference_domains (domain, topic_id).
+-- A sensitive topic (health, religion, ...) is not stored about a person: topic_id is NULL.
+-- Needs: changed_days (user_key, day), reference_domains (domain, topic_id), reference_topics.
 SELECT
     events.user_key,
     events.domain,
@@ -19,6 +20,9 @@ SELECT
     any_value(topics.topic_id) AS topic_id
 FROM scrubbed_events AS events
 SEMI JOIN changed_days ON changed_days.user_key = events.user_key AND changed_days.day = events.event_time::DATE
-LEFT JOIN reference_domains AS topics ON topics.domain = events.domain
+LEFT JOIN (
+    SELECT domain, topic_id FROM reference_domains
+    JOIN reference_topics USING (topic_id) WHERE lower(is_sensitive) = 'false'
+) AS topics ON topics.domain = events.domain
 GROUP BY ALL
 ORDER BY ALL;

@@ -91,6 +91,13 @@ CREATE OR REPLACE TEMP MACRO page_text(path, title, terms) AS
 CREATE OR REPLACE TEMP MACRO page_view_id(event_key, user_id, event_time, page_url) AS
     left(sha256(concat(event_key, chr(31), user_id, chr(31), epoch_us(event_time), chr(31), page_url)), 32)::UUID;
 
+-- Evidence as a person reads it: '12 sessions on 5 days: nerdwallet.com 7, bankrate.com 5'.
+CREATE OR REPLACE TEMP MACRO evidence_text(sessions, days, evidence) AS
+    sessions || CASE WHEN sessions = 1 THEN ' session on ' ELSE ' sessions on ' END
+    || days || CASE WHEN days = 1 THEN ' day: ' ELSE ' days: ' END
+    || array_to_string(list_transform(
+        evidence::STRUCT(domain VARCHAR, sessions BIGINT)[], lambda one: one.domain || ' ' || one.sessions), ', ');
+
 -- Weight of something that old: it halves every 14 days.
 CREATE OR REPLACE TEMP MACRO decay(event_time, as_of) AS
     pow(2, -epoch_us(as_of - event_time) / (14 * 86400e6));

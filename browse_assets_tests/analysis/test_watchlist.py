@@ -32,7 +32,7 @@ def test_a_product_of_the_other_list_keeps_its_id() -> None:
 
 def test_a_row_without_a_name_is_none_and_a_wrong_pattern_is_said() -> None:
     assert watched_products([ROW | {"name": " "}], []) == []
-    with pytest.raises(ValueError, match="row 2"):
+    with pytest.raises(ValueError, match="url_patterns of Rabbit"):
         watched_products([ROW, ROW | {"url_patterns": "("}], [])
 
 

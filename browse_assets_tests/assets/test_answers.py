@@ -15,7 +15,7 @@ Query = Callable[..., list[tuple[Any, ...]]]
 Materialize = Callable[..., Any]
 
 HEADER = ["userId", "timestamp", "url", "title"]
-EVENTS = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days")
+EVENTS = ("raw_events", "input_files", "scrubbed_events", "domain_features", "user_days", "page_topics")
 AS_OF = datetime(2026, 6, 30, 12)
 
 
@@ -38,8 +38,7 @@ def test_an_interest_needs_more_sessions_than_usual_on_two_days(
         visit("once", 3, "https://www.espn.com/nba"),
         *(visit("once", d, "https://www.bing.com/") for d in range(9)),
     ]
-    health = [visit("fan", day + 0.5, "https://www.webmd.com/cold") for day in range(0, 20)]
-    write_panel(settings.inbox / "p.csv", background(24) + fan + once + health, HEADER)
+    write_panel(settings.inbox / "p.csv", background(24) + fan + once, HEADER)
     materialize(*EVENTS, "interest_profile")
     assert warehouse(
         "SELECT sessions, active_days, is_interested, baseline, evidence FROM interest_profile "
@@ -50,13 +49,51 @@ def test_an_interest_needs_more_sessions_than_usual_on_two_days(
     ]
     assert warehouse("SELECT DISTINCT as_of FROM interest_profile") == [(AS_OF,)]
     assert warehouse("SELECT count(*) FROM interest_profile WHERE probability NOT BETWEEN 0 AND 1") == [(0,)]
-    # webmd.com is in the list of domains, under a sensitive topic: known, and never stored about a person.
-    assert warehouse("SELECT DISTINCT topic_id IS NOT NULL FROM domain_features WHERE domain = 'webmd.com'") == [
-        (True,)
+
+
+def test_sensitive_topics_are_stored_only_for_a_purpose(
+    settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """webmd.com is in the list of domains, under Medical Health."""
+    rows = [visit("fan", day + 0.5, "https://www.webmd.com/cold") for day in range(0, 20)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    topics_of_webmd = (
+        "SELECT topic, tier, sessions, is_interested FROM interest_profile, unnest(evidence) AS e (e) "
+        "WHERE e.domain = 'webmd.com' ORDER BY tier"
+    )
+    materialize(*EVENTS, "interest_profile")
+    assert warehouse(topics_of_webmd) == []
+    monkeypatch.setenv("BROWSE_SENSITIVE_TOPICS_PURPOSE", "a study of health information")
+    result = materialize("interest_profile")
+    assert warehouse(topics_of_webmd) == [("Medical Health", 1, 20, True)]
+    shown = result.asset_materializations_for_node("interest_profile")[0].metadata["sensitive topics"].value
+    assert shown == "stored; purpose: a study of health information"
+    monkeypatch.delenv("BROWSE_SENSITIVE_TOPICS_PURPOSE")
+    materialize("interest_profile")
+    assert warehouse(topics_of_webmd) == []
+    assert warehouse("SELECT DISTINCT topic_id FROM domain_features WHERE domain = 'webmd.com'") == [(None,)]
+
+
+def test_a_topic_touches_those_above_it(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
+    """goal.com is under Soccer, espn.com under Sports itself; one session holds both."""
+    rows = [visit("fan", day, "https://www.goal.com/news") for day in (3, 2)]
+    rows += [visit("fan", day, "https://www.espn.com/") for day in (2 - 0.001, 1)]
+    rows += [visit("fan", day, "https://www.allrecipes.com/") for day in (5,)]
+    write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
+    materialize(*EVENTS, "interest_profile")
+    found = warehouse(
+        "SELECT tier, topic, parent_topic, rank, share, evidence_text FROM interest_profile ORDER BY tier, rank"
+    )
+    assert [row[:3] for row in found] == [
+        (1, "Sports", None),
+        (1, "Food & Drink", None),
+        (2, "Soccer", "Sports"),
+        (2, "Cooking", "Food & Drink"),
     ]
-    assert warehouse(
-        "SELECT count(*) FROM interest_profile, unnest(evidence) AS e (e) WHERE e.domain = 'webmd.com'"
-    ) == [(0,)]
+    assert [row[3] for row in found] == [1, 2, 1, 2]
+    assert found[0][5] == "3 sessions on 3 days: espn.com 2, goal.com 2"
+    assert found[3][5] == "1 session on 1 day: allrecipes.com 1"
+    assert [round(sum(row[4] for row in found if row[0] == tier), 1) for tier in (1, 2)] == [1.0, 1.0]
 
 
 def test_few_people_are_their_own_baseline(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
@@ -64,7 +101,7 @@ def test_few_people_are_their_own_baseline(settings: Settings, materialize: Mate
     rows += [visit("me", day + 0.4, "https://www.allrecipes.com/") for day in range(0, 15, 7)]
     write_panel(settings.inbox / "p.csv", rows, HEADER)
     materialize(*EVENTS, "interest_profile")
-    found = warehouse("SELECT topic, rank, baseline, lift > 1 FROM interest_profile ORDER BY rank")
+    found = warehouse("SELECT topic, rank, baseline, lift > 1 FROM interest_profile WHERE tier = 1 ORDER BY rank")
     assert [row[2] for row in found] == ["person", "person"]
     assert found[0][0] == "Sports"
     assert [row[3] for row in found] == [True, False]
@@ -205,7 +242,7 @@ def test_an_asset_without_its_upstream_says_so(settings: Settings, materialize: 
     result = materialize("interest_profile", raise_on_error=False)
     assert not result.success
     failure = next(event for event in result.all_events if event.is_step_failure)
-    assert "domain_features was never materialized" in str(failure.event_specific_data)
+    assert "page_topics was never materialized" in str(failure.event_specific_data)
 
 
 def test_browsing_that_no_list_knows_is_a_result(

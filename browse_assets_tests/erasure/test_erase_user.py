@@ -80,6 +80,7 @@ ENOUGH = (
     "pii_removed",
     "domain_features",
     "user_days",
+    "page_topics",
     "interest_profile",
     "raw_customers",
     "customer_features",

@@ -1,0 +1,52 @@
+-- What: one row per distinct page of $known_load's successors that page_topics does not hold, and what is known of it.
+-- Columns: page_id, domain, kind, topic_id, uses_host, text.
+--   kind: 'listed' (the dictionary's topic is the page's), 'judged' (the classifier reads the page; topic_id is the
+--   dictionary's, for sites of all topics that are listed), 'not_judged' (no page about anything).
+--   uses_host: whether the domain is evidence: not where the site is of all topics.
+--   text: title, description, keywords, words of subdomain and path; NULL unless judged.
+-- A site of all topics is general news (648), a general shop (473), a social network, a portal or Wikipedia.
+-- Result pages of searches are not judged: a query is often somebody else's question, and the page that was
+--   opened from it counts anyway. Nor are pages to log in, to pay or to read mail.
+-- Worked example: espn.com is 'listed'; a video's page on youtube.com is 'judged' without its host;
+--   google.com/search?q=cats is 'not_judged'.
+-- Needs: macros.sql; reference_domains, reference_neutral_domains.
+WITH fresh AS (
+    SELECT page_id, any_value(url) AS url, any_value(host) AS host, any_value(domain) AS domain,
+        any_value(title) AS title, any_value(metadata) AS metadata, any_value(search_terms) AS search_terms
+    FROM scrubbed_events
+    WHERE load_id > $known_load
+    GROUP BY page_id
+),
+sites AS (
+    SELECT fresh.*, listed.topic_id,
+        neutral.kind IN ('social_network', 'portal') OR coalesce(listed.topic_id IN ('648', '473'), FALSE)
+            OR fresh.domain = 'wikipedia.org' AS is_general,
+        neutral.kind IN ('search_engine', 'webmail', 'tracker_or_cdn', 'utility') AS is_tool
+    FROM fresh
+    ANTI JOIN page_topics USING (page_id)
+    LEFT JOIN reference_domains AS listed ON listed.domain = fresh.domain
+    LEFT JOIN reference_neutral_domains AS neutral ON neutral.domain = fresh.domain
+),
+kinds AS (
+    SELECT *,
+        CASE
+            WHEN topic_id IS NOT NULL AND NOT is_general THEN 'listed'
+            WHEN (coalesce(is_tool, FALSE) AND NOT coalesce(is_general, FALSE)) OR search_terms IS NOT NULL
+                OR regexp_matches(url_path(url), '(?i)(^|[/._-])(log-?in|log-?out|sign-?(in|up|out|on)|auth|oauth2?|sso|password|checkout|cart|inbox|compose|search|suche|recherche|buscar)([/._-]|$)')
+                OR regexp_matches(host, '^(login|signin|auth|accounts?|sso|mail|webmail|search)\.')
+                THEN 'not_judged'
+            ELSE 'judged'
+        END AS kind
+    FROM sites
+)
+SELECT page_id, domain, kind, topic_id, NOT coalesce(is_general, FALSE) AS uses_host,
+    CASE WHEN kind = 'judged' THEN trim(concat_ws(' ', left(title, 200),
+        left(list_filter(metadata, lambda tag: lower(tag.name) IN ('description', 'og:description', 'twitter:description'))[1].content, 300),
+        left(list_filter(metadata, lambda tag: lower(tag.name) IN ('keywords', 'news_keywords', 'article:section'))[1].content, 150),
+        -- Words of at least three letters; a path's numbers and codes say nothing.
+        array_to_string(regexp_extract_all(replace(host, domain, '') || ' '
+            || regexp_replace(url_path(url), '(?i)\.(html?|php|aspx?|jsp)$|\{[a-z]+\}|index|amp', ' ', 'g'),
+            '[\pL]{3,20}')[:20], ' ')))
+    END AS text
+FROM kinds
+ORDER BY page_id;

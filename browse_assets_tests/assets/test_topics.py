@@ -1,0 +1,105 @@
+"""The topic of every distinct page: by list, by text, by host, or unknown; what is new and what reaches people."""
+
+from collections.abc import Callable
+from typing import Any
+
+from browse_assets.resources import load_reference
+from browse_assets.settings import Settings
+from browse_assets.sql import read_sql
+from browse_assets_tests.assets.test_answers import AS_OF, HEADER, visit
+from browse_assets_tests.assets.test_loading import write_panel
+
+Query = Callable[..., list[tuple[Any, ...]]]
+Materialize = Callable[..., Any]
+
+ASSETS = ("raw_events", "scrubbed_events", "page_topics")
+RECIPE = "Easy banana bread recipe: bake with butter, flour, sugar and eggs in the oven"
+HEALTH = "Type 2 diabetes symptoms, insulin treatment and when to see your doctor"
+PAGES = (
+    ("https://www.espn.com/nba", "Lakers"),
+    ("https://kitchen-notes-of-mine.example/banana-bread", RECIPE),
+    ("https://www.youtube.com/watch?v=1", f"{RECIPE} - YouTube"),
+    ("https://www.nytimes.com/", "Home"),
+    ("https://www.google.com/search?q=banana+bread+recipe", f"{RECIPE} - Google Search"),
+    ("https://unheard-of.example/login", RECIPE),
+    ("https://qzxkv.example/", "xkqj vvbz wrtp"),
+    ("https://another-unheard-of.example/a", HEALTH),
+)
+FOUND = (
+    "SELECT url, topic_id, method FROM page_topics JOIN (SELECT DISTINCT page_id, url FROM scrubbed_events) "
+    "USING (page_id) ORDER BY url"
+)
+
+
+def panel(settings: Settings, name: str, pages: tuple[tuple[str, str], ...], user: str = "me") -> None:
+    rows = [visit(user, day + place / 100, *page) for day in range(3) for place, page in enumerate(pages)]
+    write_panel(settings.inbox / name, rows, HEADER)
+
+
+def test_each_page_has_the_topic_of_its_list_or_its_text_or_none(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    panel(settings, "p.csv", PAGES)
+    materialize(*ASSETS)
+    found = {url.split("/")[2]: (topic, method) for url, topic, method in warehouse(FOUND)}
+    assert found == {
+        "www.espn.com": ("483", "dictionary"),
+        "kitchen-notes-of-mine.example": ("210", "page_classifier"),
+        "www.youtube.com": ("210", "page_classifier"),
+        "www.nytimes.com": ("648", "dictionary"),
+        "www.google.com": (None, "not_judged"),
+        "unheard-of.example": (None, "not_judged"),
+        "qzxkv.example": (None, "abstained"),
+        "another-unheard-of.example": ("286", "page_classifier"),
+    }
+    assert warehouse("SELECT count(*), count(DISTINCT page_id) FROM page_topics") == [(len(PAGES), len(PAGES))]
+    assert warehouse(
+        "SELECT bool_and(probability BETWEEN 0 AND 1) FROM page_topics WHERE method LIKE '%classifier'"
+    ) == [(True,)]
+
+
+def test_a_sensitive_page_is_known_and_reaches_no_person(
+    settings: Settings, materialize: Materialize, warehouse: Query, scratch_warehouse: Callable[..., Any]
+) -> None:
+    panel(settings, "p.csv", PAGES)
+    materialize(*ASSETS)
+    with scratch_warehouse() as con:
+        load_reference(con, ["topics"])
+        items = con.execute(f"SELECT DISTINCT item, domain FROM ({read_sql('topic_events').strip().rstrip(';')})",
+                            {"as_of": AS_OF}).fetchall()  # fmt: skip
+    assert {item for item, _ in items} == {"483", "210", "648"}
+    assert "another-unheard-of.example" not in {domain for _, domain in items}
+
+
+def test_increments_give_what_a_rebuild_gives_and_judge_only_what_is_new(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    panel(settings, "p.csv", PAGES[:4])
+    materialize(*ASSETS)
+    before = warehouse("SELECT page_id, load_id FROM page_topics")
+    panel(settings, "q.csv", PAGES[3:], user="you")
+    result = materialize(*ASSETS)
+    (event,) = result.asset_materializations_for_node("page_topics")
+    assert event.metadata["texts judged"].value == 2  # two others are listed or not judged
+    assert set(before) <= set(warehouse("SELECT page_id, load_id FROM page_topics"))
+    select = "SELECT page_id, domain, topic_id, method, probability FROM page_topics ORDER BY page_id"
+    increment = warehouse(select)
+    settings.warehouse_path.unlink()
+    materialize(*ASSETS)
+    assert warehouse(select) == increment
+    result = materialize("page_topics")
+    (event,) = result.asset_materializations_for_node("page_topics")
+    assert "texts judged" not in event.metadata
+
+
+def test_pages_whose_events_are_gone_are_gone(
+    settings: Settings, materialize: Materialize, warehouse: Query, scratch_warehouse: Callable[..., Any]
+) -> None:
+    panel(settings, "p.csv", PAGES[:4])
+    materialize(*ASSETS)
+    with scratch_warehouse() as con:
+        con.execute("DELETE FROM scrubbed_events WHERE domain = 'espn.com'")
+        con.execute("UPDATE asset_state SET load_id = load_id + 1 WHERE asset = 'scrubbed_events'")
+    materialize("page_topics")
+    assert warehouse("SELECT count(*) FROM page_topics WHERE domain = 'espn.com'") == [(0,)]
+    assert warehouse("SELECT count(*) FROM page_topics") == [(3,)]
