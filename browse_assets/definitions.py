@@ -25,10 +25,13 @@ from browse_assets.assets.events import (
 )
 from browse_assets.assets.finance import finance_flags, page_finance
 from browse_assets.assets.interests import interest_profile, interest_segments
+from browse_assets.assets.product_pages import page_products
+from browse_assets.assets.product_returns import product_backtest
 from browse_assets.assets.products import product_interest, products
 from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
 from browse_assets.assets.topics import page_topics, topic_classifier
+from browse_assets.assets.watchlist import watchlist_interest
 from browse_assets.automation import ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.export_user import export_user
@@ -37,7 +40,14 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES
 
 OWNER = "team:data-platform"
-TRAINED = {"interest_segments", "audience_models", "topic_classifier", "churn_model", "reidentification"}
+TRAINED = {
+    "interest_segments",
+    "audience_models",
+    "topic_classifier",
+    "churn_model",
+    "product_backtest",
+    "reidentification",
+}
 
 ASSETS = [
     raw_events,
@@ -53,8 +63,11 @@ ASSETS = [
     interest_segments,
     audience_models,
     audience_attributes,
+    page_products,
     products,
     product_interest,
+    watchlist_interest,
+    product_backtest,
     page_finance,
     finance_flags,
     raw_customers,

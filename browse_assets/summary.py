@@ -135,7 +135,7 @@ def _answers(con: duckdb.DuckDBPyConnection) -> list[str]:
             con,
             "Products",
             "SELECT name || CASE WHEN is_new THEN ' (new)' ELSE '' END, count(*) FROM product_interest "
-            "JOIN products USING (product_id) WHERE is_interested GROUP BY 1",
+            "JOIN products USING (product_id) WHERE is_interested AND name IS NOT NULL GROUP BY 1",
         ),
         _top(
             con,

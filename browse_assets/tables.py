@@ -533,6 +533,39 @@ AUDIENCE_ATTRIBUTES = Table(
     purposes=("research", "measurement"),
 )
 
+PRODUCT_STAGES = ("search", "category", "product", "compare", "cart", "checkout")
+PRODUCT_METHODS = {
+    "metadata": "tags of a shop: og:type, product:*, prices, JSON-LD",
+    "marketplace": "an address of a marketplace, named by its title",
+    "watch_list": "named by data/reference/watchlist.csv",
+    "product_list": "named by data/reference/products.csv",
+    "title": "named as another page's product, in title, path or search terms",
+}
+_METHOD = Column("method", "VARCHAR", "; ".join(f"{name}: {words}" for name, words in PRODUCT_METHODS.items()))
+_PRODUCT_ID = Column("product_id", "VARCHAR", "id on a list, else four made-up words from a hash: it says nothing")
+
+PAGE_PRODUCTS = Table(
+    "page_products",
+    "warehouse",
+    "One row per distinct page and product that it sells or names.",
+    ("page_id", "product_id"),
+    (
+        Column("page_id", "UUID", "page of scrubbed_events"),
+        _PRODUCT_ID,
+        Column("stage", "VARCHAR", "how near to buying, rising: " + " < ".join(PRODUCT_STAGES)),
+        _METHOD,
+        Column("name", "VARCHAR", "as a page that sells it has it, reduced to brand and model; else NULL"),
+        Column("name_key", "VARCHAR", "its words in lower case: equal at all shops that call it the same"),
+        Column("brand", "VARCHAR", "as the page has it; NULL where private people sell"),
+        Column("category", "VARCHAR", "as the page has it; NULL where private people sell"),
+        Column("codes", "VARCHAR[]", "kind:value; gtin (EAN, UPC, ISBN), mpn and asin compare between shops"),
+        Column("is_specific", "BOOLEAN", "whether brand and model say which product it is, not only what kind"),
+        Column("is_nameable", "BOOLEAN", "a brand of the list and a model number: no room for a person's name"),
+        _LOAD,
+    ),
+    purposes=_ANALYSIS,
+)
+
 PAGE_TOPICS = Table(
     "page_topics",
     "warehouse",
@@ -581,13 +614,18 @@ PRODUCTS = Table(
     "One row per product seen in the panel.",
     ("product_id",),
     (
-        Column("product_id", "VARCHAR", "slug"),
-        Column("name", "VARCHAR", "name of the product"),
-        Column("brand", "VARCHAR", "brand; NULL when unknown"),
-        Column("category", "VARCHAR", "category; NULL when unknown"),
-        Column("method", "VARCHAR", "watch_list (named by data/reference/products.csv)"),
+        _PRODUCT_ID,
+        Column(
+            "name",
+            "VARCHAR",
+            "name of the product; NULL unless it is on a list, brand and model number, sold by two shops that name "
+            "its brand, or seen by at least BROWSE_MIN_GROUP people: a title can hold a person's name",
+        ),
+        Column("brand", "VARCHAR", "brand; NULL when unknown, or where the name is NULL"),
+        Column("category", "VARCHAR", "category; NULL when unknown, or where the name is NULL"),
+        Column("method", "VARCHAR", "the surest of its pages' methods (page_products), in that table's order"),
         Column("first_seen", "TIMESTAMP", "first event in the panel"),
-        Column("launch_date", "DATE", "launch on the watch list; NULL when unknown"),
+        Column("launch_date", "DATE", "launch on a list; NULL when unknown"),
         Column(
             "is_new",
             "BOOLEAN",
@@ -605,8 +643,8 @@ PRODUCT_INTEREST = Table(
     ("user_key", "product_id"),
     (
         _USER,
-        Column("product_id", "VARCHAR", "slug"),
-        Column("stage", "VARCHAR", "furthest stage: view, compare, cart or purchase"),
+        _PRODUCT_ID,
+        Column("stage", "VARCHAR", "furthest stage: " + " < ".join(PRODUCT_STAGES)),
         *_EVIDENCE_COLUMNS[:2],
         Column("first_seen", "TIMESTAMP", "first touching event"),
         _EVIDENCE_COLUMNS[2],
@@ -629,6 +667,11 @@ PRODUCT_INTEREST = Table(
             "BOOLEAN",
             "first seen at most 60 days before as_of; NULL when the person is too young to tell",
         ),
+        Column(
+            "return_probability",
+            "DOUBLE",
+            "P(a visit within 14 days of as_of) by the MBG/NBD model (product_backtest); NULL below 30 pairs",
+        ),
         _BASELINE,
         _AS_OF,
     ),
@@ -648,6 +691,62 @@ PAGE_FINANCE = Table(
         Column("why", "VARCHAR", "kind of site and how it is known, what named the product, what showed the intent"),
     ),
     purposes=_ANALYSIS,
+)
+
+WATCHLIST_INTEREST = Table(
+    "watchlist_interest",
+    "warehouse",
+    "One row per person and product of the watch list.",
+    ("user_key", "watch_name"),
+    (
+        _USER,
+        Column("watch_name", "VARCHAR", "name in data/reference/watchlist.csv"),
+        _PRODUCT_ID,
+        Column("basis", "VARCHAR", "visits; similarity for who never visited it; NULL when neither says anything"),
+        Column("sessions", "BIGINT", "sessions on it; 0: none"),
+        Column("active_days", "BIGINT", "days with such a session; NULL without visits"),
+        Column("last_seen", "TIMESTAMP", "last visit; NULL without visits"),
+        Column("recency_days", "DOUBLE", "days from last_seen to as_of; NULL without visits"),
+        Column("similarity", "DOUBLE", "mean cosine of its description to the person's topics and products, -1 to 1"),
+        Column("similarity_cut", "DOUBLE", "3 robust deviations above the panel's median; NULL below 20 people"),
+        Column("nearest", "VARCHAR", "the topic or product of the person that adds most to the similarity"),
+        Column("probability", "DOUBLE", "as in product_interest; NULL without visits: a similarity is none"),
+        Column("is_interested", "BOOLEAN", "by visits as product_interest says, else similarity >= cut; NULL: unknown"),
+        _AS_OF,
+    ),
+    purposes=CONSENT_PURPOSES,
+)
+
+PRODUCT_BACKTEST = Table(
+    "product_backtest",
+    "warehouse",
+    "One row per method of telling who returns to a product within 14 days.",
+    ("method",),
+    (
+        Column("method", "VARCHAR", "logistic, evidence, mbg_nbd, recency, frequency or popularity"),
+        *(
+            Column(f"{metric}{suffix}", "DOUBLE", f"{words}{bound}")
+            for metric, words in {
+                "precision_at_k": "share of the k highest that returned; k a tenth of a cut-off's pairs, at least 10",
+                "average_precision": "area under precision over recall, mean over cut-offs by returns",
+                "log_loss": "of the calibrated probabilities",
+                "brier": "mean squared error of the probabilities",
+                "calibration_error": "mean difference of predicted and observed rate, ten bins of equal mass",
+            }.items()
+            for suffix, bound in (
+                ("", ""),
+                ("_low", ": lower end of the 95 % interval (bootstrap over people)"),
+                ("_high", ": upper end of the 95 % interval (bootstrap over people)"),
+            )
+        ),
+        Column("is_above_popularity", "BOOLEAN", "average precision above popularity's in 97.5 % of paired resamples"),
+        Column("pairs", "BIGINT", "(person, product, cut-off) that were predicted"),
+        Column("returns", "BIGINT", "of them with a visit within 14 days"),
+        Column("cutoffs", "BIGINT", "cut-offs that were predicted"),
+        Column("mlflow_run_id", "VARCHAR", "nested run of the method"),
+        _AS_OF,
+    ),
+    purposes=CONSENT_PURPOSES,
 )
 
 FINANCE_FLAGS = Table(
@@ -903,8 +1002,11 @@ TABLES: dict[str, Table] = {
         INTEREST_SEGMENTS,
         AUDIENCE_MODELS,
         AUDIENCE_ATTRIBUTES,
+        PAGE_PRODUCTS,
         PRODUCTS,
         PRODUCT_INTEREST,
+        WATCHLIST_INTEREST,
+        PRODUCT_BACKTEST,
         PAGE_FINANCE,
         FINANCE_FLAGS,
         CUSTOMER_FEATURES,

@@ -286,6 +286,40 @@ def test_planted_interests_are_recovered(run: FullRun) -> None:
     assert recall >= 0.8, f"recall {recall:.2f} of {len(wanted)} interests"
 
 
+# Names that the list of products has otherwise, or that are written otherwise in words.
+WARES = {"Apple AirPods Pro 3": "AirPods Pro 3", "Peloton Bike+": "Peloton Bike Plus"}
+
+
+def test_planted_products_are_found_at_all_their_pages(run: FullRun) -> None:
+    """Wares that no list knows, too: whoever touched one is known, with all sessions, and nobody else."""
+    planted = run.truth("products").assign(name=lambda t: t["product"].replace(WARES))
+    found = run.table(
+        "SELECT user_key::VARCHAR AS user_key, name, sessions, is_interested, recency_days, active_days, probability, "
+        "products.is_new, is_new_to_person FROM product_interest JOIN products USING (product_id)"
+    )
+    found = found[found["name"].isin(planted["name"])]
+    pairs = planted.merge(found, on=["user_key", "name"], how="outer", suffixes=("_planted", ""), indicator=True)
+    assert (pairs["_merge"] == "both").mean() >= 0.97
+    both = pairs[pairs["_merge"] == "both"]
+    assert (both["sessions"] == both["sessions_planted"]).mean() >= 0.95
+    launched = both[both["is_new_product"].astype(bool)]
+    assert launched["is_new"].astype(bool).all()
+    # The planted: two sessions on two days, the last within the window.
+    limit = both["is_new_product"].map({True: 14, False: 28})
+    wanted = (both["sessions"] >= 2) & (both["active_days"] >= 2) & (both["recency_days"] <= limit)
+    called = both["is_interested"].astype(bool)
+    assert wanted.sum() >= 20
+    assert (wanted & called).sum() >= 0.9 * called.sum()
+    often = wanted & (both["sessions"] >= 3) & both["is_new_product"].astype(bool)
+    assert (often & called).sum() >= 0.8 * often.sum()
+
+
+def test_returns_to_products_are_told_better_than_by_popularity(run: FullRun) -> None:
+    table = run.table("SELECT * FROM product_backtest").set_index("method")
+    assert table.loc["mbg_nbd", "is_above_popularity"]
+    assert table.loc["mbg_nbd", "average_precision"] > table.loc["recency", "average_precision"]
+
+
 @pytest.mark.parametrize(
     "table", ["churn_model", "churn_snapshots", "interest_segments", "customer_features", "products"]
 )
@@ -334,6 +368,7 @@ VOLATILE = {
     "audience_models": {"mlflow_run_id"},
     "churn_model": {"mlflow_run_id"},
     "topic_classifier": {"mlflow_run"},
+    "product_backtest": {"mlflow_run_id"},
     "churn_scores": {"model_version"},
     "asset_state": {"mlflow_run", "fingerprint"},
 }

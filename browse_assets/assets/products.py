@@ -1,61 +1,69 @@
 """Assets of products: which are seen in the panel, which are new, who is interested.
 
 What belongs here: products and product_interest. What does not: recognising a product on a page
-(`sql/product_pages.sql`), the statistics of evidence (`analysis/interest.py`).
+(`product_pages.py`), the watch list (`watchlist.py`), the statistics of evidence (`analysis/interest.py`).
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.events import domain_features
-from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
+from browse_assets.assets.evidence import refresh_as_of, touches_of
+from browse_assets.assets.product_pages import load_lists, page_products
 from browse_assets.assets.reporting import bar_plot, table_result
-from browse_assets.resources import WRITER_POOL, Databases, load_reference
+from browse_assets.resources import WRITER_POOL, Databases
 from browse_assets.sql import read_sql
-from browse_assets.tables import PRODUCT_INTEREST, PRODUCTS
+from browse_assets.tables import PRODUCT_INTEREST, PRODUCT_STAGES, PRODUCTS
 
-_ITEM_EVENTS = """
-    SELECT user_key, product_id AS item, event_time, session_id, domain
-    FROM page_events JOIN product_pages USING (page_id)
-"""
-_STAGES = ["view", "compare", "cart", "purchase"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-def _find_product_pages(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
-    con.execute(read_sql("macros"))
-    load_reference(con, ["products"])
-    con.execute("SET VARIABLE page_guard = (SELECT string_agg('(?:' || pattern || ')', '|') FROM reference_products)")
-    con.execute("CREATE OR REPLACE TEMP TABLE guarded_domains AS SELECT NULL::VARCHAR AS domain WHERE FALSE")
-    for name in ("pages", "page_events"):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS " + read_sql(name), {"as_of": as_of})
-    label_pages(con, "product_names", "product_id", "SELECT product_id, pattern FROM reference_products")
-    con.execute("CREATE OR REPLACE TEMP TABLE product_pages AS " + read_sql("product_pages"))
-    con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + _ITEM_EVENTS)
+    from browse_assets.analysis.repeat_visits import FloatArray
 
 
-@dg.asset(pool=WRITER_POOL, group_name="products", deps=[domain_features])
+def load_product_events(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    """Make `product_events`: see its SELECT."""
+    con.execute("CREATE OR REPLACE TEMP TABLE product_events AS " + read_sql("product_events"), {"as_of": as_of})
+
+
+@dg.asset(pool=WRITER_POOL, group_name="products", deps=[page_products])
 def products(databases: Databases) -> dg.MaterializeResult:
     """One row per product seen in the panel.
 
-    Products are those of the watch list `data/reference/products.csv`, recognised in path, title or
-    search terms. Caveat: what is not on the list is not seen by this version.
+    One product at several shops is one where brand and model, or a code (EAN, ISBN, ASIN, maker's number), agree.
+    Caveat: where shops name neither, each shop's goods are products of their own, and names that could hold a
+    person's name are NULL.
     """
     with databases.open(warehouse="write") as con:
 
         def compute(as_of: datetime) -> dict[str, str]:
-            _find_product_pages(con, as_of)
-            con.execute("CREATE TEMP TABLE seen_products AS " + read_sql("products"), {"as_of": as_of})
+            load_product_events(con, as_of)
+            load_lists(con)
+            con.execute(
+                "CREATE TEMP TABLE seen_products AS " + read_sql("products"),
+                {"as_of": as_of, "min_group": databases.settings.min_group},
+            )
             return {"products": "SELECT * FROM seen_products ORDER BY product_id"}
 
-        refresh_as_of(con, databases.settings, (PRODUCTS,), compute)
+        depends_on = (databases.settings.min_group,)
+        refresh_as_of(con, databases.settings, (PRODUCTS,), compute, upstream="page_products", depends_on=depends_on)
         return table_result(
             con,
             PRODUCTS,
-            preview_select="SELECT product_id, brand, category, first_seen, is_new FROM products "
-            "ORDER BY is_new DESC NULLS LAST, first_seen DESC, product_id LIMIT 5",
+            preview_select="SELECT name, brand, category, method, first_seen, is_new FROM products "
+            "WHERE name IS NOT NULL ORDER BY is_new DESC NULLS LAST, first_seen DESC, product_id LIMIT 5",
         )
+
+
+def _return_probability(scored: "pd.DataFrame", as_of: "pd.Timestamp") -> "FloatArray":
+    from browse_assets.analysis.repeat_visits import RETURN_DAYS, fit_repeat_model, history_of
+
+    ages = [(as_of - scored[column]).dt.total_seconds() / 86_400 for column in ("first_seen", "last_seen")]
+    history = history_of(scored["active_days"], *ages)
+    model = fit_repeat_model(*history)
+    return history[0] * float("nan") if model is None else model.returning(*history, RETURN_DAYS)
 
 
 @dg.asset(pool=WRITER_POOL, group_name="products", deps=[products])
@@ -73,22 +81,25 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
 
             from browse_assets.analysis.interest import score_evidence
 
-            _find_product_pages(con, as_of)
-            touches, exposure = touches_of(con, _ITEM_EVENTS, as_of)
+            con.execute(read_sql("macros"))
+            load_product_events(con, as_of)
+            touches, exposure = touches_of(con, "SELECT * FROM product_events", as_of)
             is_new = dict(con.execute("SELECT product_id, coalesce(is_new, FALSE) FROM products").fetchall())
             limits = touches["item"].map(is_new).map({True: 14.0, False: 28.0}).fillna(28.0)
             scored = score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), recency_limit_days=limits)
+            scored["return_probability"] = _return_probability(scored, pd.Timestamp(as_of))
             con.register("scored", scored)
             con.execute(
                 "CREATE TEMP TABLE interests AS " + read_sql("product_interest"),
-                {"as_of": as_of, "stages": _STAGES},
+                {"as_of": as_of, "stages": list(PRODUCT_STAGES)},
             )
             return {"product_interest": "SELECT * FROM interests ORDER BY user_key, product_id"}
 
         refresh_as_of(con, databases.settings, (PRODUCT_INTEREST,), compute, upstream="products")
         top = con.execute(
             "SELECT name || CASE WHEN is_new THEN ' (new)' ELSE '' END, count(*) FROM product_interest "
-            "JOIN products USING (product_id) WHERE is_interested GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
+            "JOIN products USING (product_id) WHERE is_interested AND name IS NOT NULL GROUP BY ALL "
+            "ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()
         return table_result(
             con,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from browse_assets.analysis.audience_models import AttributeModel
     from browse_assets.analysis.churn import ChurnTraining
+    from browse_assets.analysis.product_backtest import Backtest
     from browse_assets.analysis.segments import Segmentation
 
 CHURN_MODEL_NAME = "churn"
@@ -184,6 +185,37 @@ def log_reidentification(
             figure = bar_figure(list(measured["view"]), percent, title="people re-identified, %")
             mlflow.log_figure(figure, "figures/reidentification.png")
         return run_path(run)
+
+
+def log_product_return(
+    context: dg.AssetExecutionContext, tracker: ExperimentTracker, found: "Backtest", as_of: datetime | None
+) -> LoggedTraining:
+    """One back-test of who returns to a product: parent run, and a nested run for each method."""
+    mlflow = tracker.client()
+    from browse_assets.analysis.figures import bar_figure, calibration_figure
+    from browse_assets.analysis.product_backtest import METHODS
+
+    with tracker.training_run("product_return", "product_return", run_tags(context, as_of)) as parent:
+        mlflow.log_params({"status": found.status, **found.params})
+        mlflow.log_text(found.reason, "reason.txt")
+        nested: dict[str, str] = {}
+        for row in found.table.to_dict("records"):
+            with mlflow.start_run(run_name=row["method"], nested=True, tags=run_tags(context, as_of)) as run:
+                nested[row["method"]] = run.info.run_id
+                mlflow.log_param("method", METHODS[row["method"]])
+                metrics = {str(k): float(v) for k, v in row.items() if isinstance(v, float) and v == v}
+                mlflow.log_metrics({**metrics, "is_above_popularity": float(row["is_above_popularity"])})
+        if len(found.table):
+            outcome = found.predictions["returned"]
+            probabilities = {method: found.predictions[method] for method in METHODS}
+            ranked = found.table.sort_values("precision_at_k", ascending=False)
+            mlflow.log_figure(
+                bar_figure(list(ranked["method"]), list(100 * ranked["precision_at_k"]), title="precision at k, %"),
+                "figures/precision_at_k.png",
+            )
+            mlflow.log_figure(calibration_figure(outcome, probabilities), "figures/calibration.png")
+            mlflow.log_table(found.table, "methods.json")
+        return LoggedTraining(run_path(parent), nested)
 
 
 def log_churn(

@@ -18,9 +18,11 @@ KEY_COLUMNS = {
     "finance_domains": 1,
     "finance_intents": 3,
     "finance_terms": 2,
+    "marketplaces": 2,
     "neutral_domains": 1,
     "products": 1,
     "url_parameters": 1,
+    "watchlist": 1,
 }
 # Columns whose values another list names.
 _NAMED_IN = {"topic_id": ("topics", "topic_id"), "default_product": ("finance_products", "finance_product")}

@@ -11,6 +11,8 @@
 -- is_personal_tag(n), is_technical_tag(n)  what a meta tag's name says of its content
 -- without_own_id(t, id) text without the panel's own id of the person
 -- kinds_replaced(raw, clean)  kinds of the values that were replaced; counted_kinds(c, kinds) counts them
+-- first_tag(tags, names)  content of the first tag of one of these names; is_product_tag(name): shops alone set it
+-- product_stage(path, words, sells)  how far a visit of the page is on the way to buying; words '' for a search
 -- page_text(path, title, terms)  what dictionaries are matched on: lower case, separators as one space
 
 CREATE OR REPLACE TEMP MACRO url_authority(url) AS
@@ -99,3 +101,25 @@ CREATE OR REPLACE TEMP MACRO evidence_text(sessions, days, evidence) AS
 -- Weight of something that old: it halves every 14 days.
 CREATE OR REPLACE TEMP MACRO decay(event_time, as_of) AS
     pow(2, -epoch_us(as_of - event_time) / (14 * 86400e6));
+
+CREATE OR REPLACE TEMP MACRO first_tag(tags, names) AS
+    nullif(trim(list_filter(tags, lambda tag: list_contains(names, lower(tag.name)))[1].content), '');
+
+CREATE OR REPLACE TEMP MACRO is_product_tag(name) AS
+    regexp_full_match(lower(name), '(?:og:)?product:(?:price|brand|retailer|availability|condition|sku|gtin|ean|upc|isbn|mpn|mfr|manufacturer|category|sale_price|original_price).*|og:price:.*|(?:books?|og):isbn|isbn|gtin(?:8|12|13|14)?|mpn|asin');
+
+CREATE OR REPLACE TEMP MACRO accessory_words() AS
+    '\b(?:cases?|hullen?|huelle|coque|funda|screen protectors?|schutzfolie|tempered glass|replacement|ersatz[a-z]*|compatible|kompatibel|charger for|strap for|skin for|cover for)\b';
+
+-- A page that sells a product is a comparison by its path alone: shops call what they sell best, new and tested.
+CREATE OR REPLACE TEMP MACRO product_stage(path, words, sells) AS
+    CASE
+        WHEN words = '' THEN 'search'
+        WHEN regexp_matches(lower(path), '/(?:checkouts?|kasse|caisse|order-?(?:confirmation|complete)|bestellbestaetigung|thank-?you|purchase-complete|payment|finalizar-compra)(?:[/.]|$)') THEN 'checkout'
+        WHEN regexp_matches(lower(path), '/(?:(?:shopping-?)?(?:cart|basket|bag)|add-to-cart|warenkorb|einkaufswagen|panier|carrito|cesta|wishlist|merkzettel)(?:[/.]|$)') THEN 'cart'
+        WHEN regexp_matches(lower(path), '(?:^|[^a-z])(?:vs|versus|compare|comparison|reviews?|testberichte?|vergleich|comparatif|comparativa|bewertungen|avis|opiniones)(?:$|[^a-z])') THEN 'compare'
+        WHEN NOT sells AND regexp_matches(words, '\b(?:vs|versus|compared?|comparison|reviews?|reviewed|best(?: [0-9]+)?|test(?:ed|bericht)?|worth it|hands on|vergleich|comparatif|comparativa|mejores|meilleurs?|beste[nrs]?|prueba|analisis)\b')
+            AND NOT regexp_matches(words, '\bbest (?:buy|price|deal)') THEN 'compare'
+        WHEN NOT sells AND regexp_matches(lower(path), '/(?:category|categories|collections?|browse|kategorien?|categorie|categoria|catalog|katalog|c|s)(?:/|$)') THEN 'category'
+        ELSE 'product'
+    END;

@@ -3,10 +3,10 @@
 -- is_new_to_person: first seen at most 60 days before as_of; NULL when the person was not yet seen 28
 --   days before that first touch, since then everything is new to them.
 -- Worked example: first touch 10 days before as_of, person known for a year: TRUE.
--- Needs: scored (interest.py), page_events, product_pages; $as_of, $stages in order.
+-- Needs: scored (interest.py), product_events (sql/product_events.sql); $as_of, $stages in order.
 WITH stages AS (
-    SELECT user_key, product_id, max(list_position($stages, stage)) AS furthest
-    FROM page_events JOIN product_pages USING (page_id)
+    SELECT user_key, item AS product_id, max(list_position($stages, stage)) AS furthest
+    FROM product_events
     GROUP BY ALL
 ),
 known_since AS (

@@ -176,12 +176,12 @@ def test_a_new_product_and_its_stages(settings: Settings, materialize: Materiali
     rows += [visit("fan", 2, "https://shop.example.com/cart/nintendo-switch-2", "Nintendo Switch 2 - cart")]
     rows += [visit("fan", d, "https://shop.example.com/p/iphone-15", "iPhone 15") for d in (100, 101)]
     write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
-    materialize(*EVENTS, "products", "product_interest")
+    materialize(*EVENTS, "page_products", "products", "product_interest")
     found = warehouse(
         "SELECT name, stage, sessions, active_days, i.is_interested, i.is_new_to_person, "
         "round(recency_days, 6) FROM product_interest i JOIN products USING (product_id) ORDER BY name DESC"
     )
-    assert found[0] == ("iPhone 15", "view", 2, 2, False, False, 100.0)
+    assert found[0] == ("iPhone 15", "product", 2, 2, False, False, 100.0)
     assert found[1] == ("Nintendo Switch 2", "cart", 6, 6, True, True, 2.0)
 
 
@@ -197,7 +197,7 @@ def test_newness_is_unknown_in_a_young_panel(settings: Settings, materialize: Ma
         )
     rows = [visit("fan", d, "https://shop.example.com/p", undated["name"]) for d in (38, 37)]
     write_panel(settings.inbox / "p.csv", background(24) + rows, HEADER)
-    materialize(*EVENTS, "products", "product_interest")
+    materialize(*EVENTS, "page_products", "products", "product_interest")
     assert warehouse("SELECT product_id, is_new FROM products") == [(undated["product_id"], None)]
     assert warehouse("SELECT is_new_to_person FROM product_interest") == [(None,)]
 

@@ -44,9 +44,12 @@ COLUMNS = {
     "products": [
         "product_id", "name", "brand", "category", "pattern", "domains", "launch_date",
     ],
+    "marketplaces": ["site", "kind", "pattern", "is_resale"],
+    "watchlist": ["name", "keywords", "url_patterns", "launch_date", "description"],
 }  # fmt: skip
 # How many leading columns identify a row.
 KEY_WIDTH = {
+    "marketplaces": 2,
     "finance_terms": 2,
     "finance_intents": 3,
     "finance_site_terms": 3,
