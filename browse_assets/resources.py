@@ -377,6 +377,7 @@ class ExperimentTracker(dg.ConfigurableResource):
     def client(self) -> Any:
         """The mlflow module with its tracking address set (importing it takes 4 s: only in training)."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow
 
         # Its progress lines would stand between those of `make run`; warnings are kept.

@@ -99,6 +99,11 @@ class Settings:
         return self.data_dir / "exports"
 
     @property
+    def topic_model(self) -> Path:
+        """The topic classifier as it was last trained, from the project's lists alone."""
+        return self.data_dir / "topic_classifier.npz"
+
+    @property
     def export_requests(self) -> Path:
         """Files that name who asks, one user id or user_key per line."""
         return self.data_dir / "export"

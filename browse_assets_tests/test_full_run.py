@@ -25,7 +25,7 @@ from browse_assets.sample_panel.local_topics import LOCAL_TOPICS
 from browse_assets.sample_panel.topics import TOPICS
 from browse_assets.sample_panel.truth import write_panel
 from browse_assets.sample_panel.wares import read_wares
-from browse_assets.settings import PROJECT_ROOT
+from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
 from browse_assets_tests.conftest import REAL_FILES, SECRET, sqlite_count
 
 PEOPLE, DAYS = 200, 150
@@ -250,11 +250,14 @@ def test_interest_in_finance_is_planted_and_recent(run: FullRun) -> None:
 def _flagged_and_wanted(run: FullRun) -> tuple[set[tuple[str, str]], set[tuple[str, str]], pd.DataFrame]:
     """Flagged (person, first tier), those that are right, and what the person saw of each planted first tier.
 
-    Only first tiers that the generator plants interests in: news, shops and the like are everybody's. Who runs a
+    Only first tiers that the generator plants interests in, as news, shops and the like are everybody's, and that
+    are not sensitive, as those are stored for nobody. Who runs a
     planted errand reads its sites: of banks on Personal Finance, of wares on Technology & Computing and the
     ware's own topic.
     """
     seen, finance, wares = run.truth("interests"), run.truth("finance"), run.truth("products")
+    topics = pd.read_csv(REFERENCE_DIR / "topics.csv", dtype=str)
+    seen = seen[~seen["parent"].isin(topics.loc[topics["is_sensitive"] == "true", "topic"])]
     planted = seen[seen["is_planted"]]
     topic_of = {ware.name: ware.topic for ware in read_wares()}
     parent_of = {topic.name: topic.parent for topic in TOPICS + LOCAL_TOPICS}
@@ -274,11 +277,12 @@ def _flagged_and_wanted(run: FullRun) -> tuple[set[tuple[str, str]], set[tuple[s
 def test_planted_interests_are_recovered(run: FullRun) -> None:
     """In the first tier: the generator and the dictionary were made apart and differ below it.
 
-    Recall is of interests that the person lived in the last 28 days: four sessions at least. With fewer, the
-    evidence of the design asks for more certainty than there is.
+    Recall is of interests that the person lived in the last 28 days: five sessions at least. With fewer, a
+    probability of 0.9 is more than there is evidence for: of those with four, 0.67 would be found (sample panel) if
+    each page's topic were known.
     """
     found, right, lived = _flagged_and_wanted(run)
-    recent = lived[(lived["recent_sessions"] >= 4) & (lived["recent_days"] >= 2)]
+    recent = lived[(lived["recent_sessions"] >= 5) & (lived["recent_days"] >= 2)]
     wanted = {*zip(recent["user_key"], recent["parent"], strict=True)}
     assert len(wanted) >= 40
     precision, recall = len(found & right) / len(found), len(found & wanted) / len(wanted)

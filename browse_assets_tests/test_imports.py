@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sql",
     },
     "dagster_home": {"settings"},
-    "assets": {"readers", "analysis", "sql", "tables", "resources", "settings", "tombstones"},
+    "assets": {"readers", "analysis", "file_swap", "sql", "tables", "resources", "settings", "tombstones"},
     "checks": {"tables", "resources", "leak_checks", "verdict"},
     "leak_checks": {"tables", "resources", "analysis", "verdict"},
     "verdict": set(),

@@ -29,9 +29,9 @@ from browse_assets.analysis.topics import (
 BoolArray = npt.NDArray[np.bool_]
 TextArray = npt.NDArray[np.object_]
 
-# An answer may be wrong one time in ten, on calibration data that the fit did not see.
-WANTED_PRECISION = 0.9
-# Fewer answers than this above a threshold say nothing about a precision of 0.9.
+# An answer may be wrong one time in seven, on calibration data that the fit did not see.
+WANTED_PRECISION = 0.85
+# Fewer answers than this above a threshold say nothing about a precision.
 LEAST_ANSWERS = 50
 # A class of hosts with fewer has no figure worth the name, and is left to texts.
 LEAST_HOSTS = 20
@@ -207,7 +207,7 @@ def _best_temperature(scores: FloatArray, truth: npt.NDArray[np.int64]) -> float
 
 
 def choose_threshold(probability: FloatArray, is_right: BoolArray) -> float:
-    """Smallest probability at and above which 9 in 10 answers are right; 2 where there is none.
+    """Smallest probability at and above which `WANTED_PRECISION` of the answers are right; 2 where there is none.
 
     Args:
         probability: of the most likely class, one per row the fit did not see.

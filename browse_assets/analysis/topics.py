@@ -6,8 +6,8 @@ fitting and measuring the heads (`topic_training`), lists of domains, reading pa
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -43,6 +43,10 @@ _LONGEST_WORD = 16
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SEPARATOR = re.compile(r"[^a-z]+")
 _SITE_NAME = re.compile(r"\s[-–—|·:»]\s[^-–—|·:»]{2,30}$")
+_WAYS = frozenset(
+    "www home homepage start startseite accueil inicio index page seite welcome menu feed explore notifications "
+    "settings profile account search news feed messages more login html php com".split()
+)
 # Rounded before it is compared, so that a page gets the same answer alone and in a batch.
 _DECIMALS = 4
 
@@ -118,6 +122,11 @@ def _words_and_stems(text: str) -> list[str]:
     return [part for word in _WORD.findall(text) for part in {word, word[:_STEM]}]
 
 
+def _says_something(text: str) -> bool:
+    """Whether two words at least are more than a way through a site: "home / x" is not about homes."""
+    return sum(word not in _WAYS for word in _WORD.findall(text)) > 1
+
+
 def page_features(texts: Sequence[str]) -> tuple[FloatArray, Any]:
     """One row per text, as `page_words` gives them: its embedding, and its hashed words and their first letters.
 
@@ -182,6 +191,24 @@ class TopicModel:
     page: Head
     host: Head
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that the model is, for `numpy.savez`; no object arrays."""
+        parts: dict[str, npt.NDArray[Any]] = {}
+        for kind, head in (("page", self.page), ("host", self.host)):
+            values = {field.name: getattr(head, field.name) for field in fields(head)}
+            parts |= {f"{kind}_{name}": np.asarray(value) for name, value in values.items()}
+        return parts
+
+    @classmethod
+    def from_arrays(cls, parts: Mapping[str, npt.NDArray[Any]]) -> "TopicModel":
+        """The model that `arrays` took apart."""
+        heads = []
+        for kind in ("page", "host"):
+            values = {field.name: parts[f"{kind}_{field.name}"] for field in fields(Head)}
+            classes = tuple(str(name) for name in values.pop("classes"))
+            heads.append(Head(classes=classes, threshold=float(values.pop("threshold")), **values))
+        return cls(*heads)
+
     def label(self, domains: Sequence[str], texts: Sequence[str], uses_host: Sequence[bool]) -> pd.DataFrame:
         """The topic of each page, or none.
 
@@ -199,7 +226,7 @@ class TopicModel:
         host, evidence = self._host_scores(domains)
         words = [page_words(text, brand_label(domain)) for text, domain in zip(texts, domains, strict=True)]
         features, hashed = page_features(words)
-        has_text = np.any(features != 0, axis=1) & np.array([len(text.split()) > 1 for text in words], dtype=bool)
+        has_text = np.any(features != 0, axis=1) & np.array([_says_something(text) for text in words], dtype=bool)
         page = self.page.log_probabilities(features, hashed)
         pooled = np.exp(log_softmax(np.where(by_host[:, None], page + HOST_WEIGHT * evidence, page)))
         alone = np.where(by_host[:, None], np.exp(host), 0.0)

@@ -69,10 +69,13 @@ def _log_head(mlflow: Any, training: "TopicTraining", head: str, quality: "HeadQ
     )
     mlflow.log_metrics({name: v for name, v in quality.overall.items() if v == v})
     table = quality.per_class.assign(topic=quality.per_class["topic_id"].map(names).fillna("(nothing)"))
-    for row in table.to_dict("records"):
-        key = str(row["topic_id"]) or "nothing"
-        values = {f"{name}_{key}": row[name] for name in ("precision", "recall", "f1", "support")}
-        mlflow.log_metrics({name: float(value) for name, value in values.items() if value == value})
+    numbers = ("precision", "recall", "f1", "support")
+    values = {
+        f"{name}_{row['topic_id'] or 'nothing'}": float(row[name])
+        for row in table.to_dict("records")
+        for name in numbers
+    }
+    mlflow.log_metrics({name: value for name, value in values.items() if value == value})
     mlflow.log_table(table.astype(object).where(table.notna(), None), "per_class.json")
     mlflow.log_figure(coverage_precision_figure(quality.curve, fitted.threshold), "figures/coverage_precision.png")
     mlflow.log_figure(

@@ -4,6 +4,7 @@ What belongs here: topic_classifier and page_topics. What does not: features, fi
 `analysis/topic_training.py`), which pages are judged (`sql/new_pages.sql`), what MLflow is told (`topic_logging.py`).
 """
 
+import os
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, rules_version, write_state
 from browse_assets.assets.topic_logging import log_topic_training
 from browse_assets.assets.training import run_link
+from browse_assets.file_swap import planned
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -26,7 +28,7 @@ from browse_assets.resources import (
     transaction,
     withheld_values,
 )
-from browse_assets.settings import REFERENCE_DIR
+from browse_assets.settings import REFERENCE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import PAGE_TOPICS, TOPIC_CLASSIFIER
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from browse_assets.analysis.topic_training import TopicTraining
+    from browse_assets.analysis.topics import TopicModel
 
 # Texts go to Python in pieces of bounded size: 50,000 with their features take about 300 MB.
 PAGES_AT_ONCE = 50_000
@@ -41,11 +44,7 @@ PAGES_AT_ONCE = 50_000
 
 @cache
 def _training(rules: str) -> "TopicTraining":
-    """The classifier as these rules make it.
-
-    Fitted where it is needed rather than stored: it takes seconds, gives the same numbers each time (closed forms,
-    one thread), and so there is no copy that could be stale.
-    """
+    """The classifier as these rules make it: closed forms, one thread, so the same numbers each time (12 CPU s)."""
     import pandas as pd
 
     from browse_assets.analysis.topic_training import train_topics
@@ -76,6 +75,7 @@ def topic_classifier(
             run = stored.mlflow_run
         else:
             training = _training(rules_version())
+            _store_model(databases.settings, training.model)
             load_reference(con, ["topics"])
             names = dict(con.execute("SELECT topic_id, topic FROM reference_topics").fetchall())
             run = log_topic_training(context, tracker, training, names)
@@ -126,6 +126,31 @@ def _quality_rows(training: "TopicTraining", names: dict[str, str]) -> "pd.DataF
     return pd.concat(frames, ignore_index=True).astype({**dict.fromkeys(numbers, "float64"), "support": "int64"})
 
 
+def _model(settings: Settings) -> "TopicModel":
+    """The classifier of these rules: from the file of its last training, or trained where there is none of theirs."""
+    import numpy as np
+
+    from browse_assets.analysis.topics import TopicModel
+
+    if settings.topic_model.exists():
+        with np.load(settings.topic_model, allow_pickle=False) as parts:
+            if str(parts["rules"]) == rules_version():
+                return TopicModel.from_arrays(parts)
+    return _store_model(settings, _training(rules_version()).model)
+
+
+def _store_model(settings: Settings, model: "TopicModel") -> "TopicModel":
+    """Nothing of a panel is in it, so it may lie beside the databases as a plain file."""
+    import numpy as np
+
+    parts: dict[str, Any] = {"rules": np.asarray(rules_version()), **model.arrays()}
+    move = planned(settings.topic_model)
+    with move.part.open("wb") as file:
+        np.savez(file, **parts)
+    os.replace(move.part, move.target)
+    return model
+
+
 @dg.asset(pool=WRITER_POOL, group_name="interests", deps=[scrubbed_events, topic_classifier])
 def page_topics(context: dg.AssetExecutionContext, databases: Databases) -> dg.MaterializeResult:
     """One row per distinct page: what it is about, and how that is known.
@@ -141,7 +166,7 @@ def page_topics(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
         if stored == target:
             context.log.info("Nothing new: no page is judged.")
         else:
-            extra |= _judge(con, stored, target)
+            extra |= _judge(con, databases.settings, stored, target)
         methods = con.execute("SELECT method, count(*) FROM page_topics GROUP BY ALL ORDER BY 2 DESC, 1").fetchall()
         top = con.execute(
             "SELECT topic_id, count(*) FROM page_topics WHERE method LIKE '%_classifier' "
@@ -162,7 +187,7 @@ def page_topics(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
         )
 
 
-def _judge(con: duckdb.DuckDBPyConnection, stored: State, target: State) -> dict[str, Any]:
+def _judge(con: duckdb.DuckDBPyConnection, settings: Settings, stored: State, target: State) -> dict[str, Any]:
     """Write the topics of the pages that are new; of all pages when the rules are others."""
     is_increment = stored.fingerprint == target.fingerprint
     con.execute(read_sql("macros"))
@@ -174,13 +199,13 @@ def _judge(con: duckdb.DuckDBPyConnection, stored: State, target: State) -> dict
             "CREATE OR REPLACE TEMP TABLE new_pages AS " + read_sql("new_pages"),
             {"known_load": stored.load_id if is_increment else 0},
         )
-        speed = _label_texts(con)
+        speed = _label_texts(con, settings)
         insert_rows(con, PAGE_TOPICS, read_sql("page_topics"), {"load_id": target.load_id})
         write_state(con, "page_topics", target)
     return speed
 
 
-def _label_texts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _label_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     """Make `text_topics`: one row per distinct text of a domain among the new pages, and its topic."""
     from time import perf_counter
 
@@ -194,7 +219,7 @@ def _label_texts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     labels = [pd.DataFrame({"topic_id": [], "method": [], "probability": [], "text_id": []})]
     count = con.execute("SELECT count(*) FROM new_texts").fetchone()
     texts = int(count[0]) if count else 0
-    model = _training(rules_version()).model if texts else None
+    model = _model(settings) if texts else None
     began = perf_counter()
     for first in range(0, texts, PAGES_AT_ONCE):
         assert model is not None

@@ -5,10 +5,10 @@
 --   uses_host: whether the domain is evidence: not where the site is of all topics.
 --   text: title, description, keywords, words of subdomain and path; NULL unless judged.
 -- A site of all topics is general news (648), a general shop (473), a social network, a portal or Wikipedia.
--- Result pages of searches are not judged: a query is often somebody else's question, and the page that was
---   opened from it counts anyway. Nor are pages to log in, to pay or to read mail.
+-- A page of search results is about what was searched for, and about nothing else. Pages to log in, to pay or to read
+--   mail are not judged.
 -- Worked example: espn.com is 'listed'; a video's page on youtube.com is 'judged' without its host;
---   google.com/search?q=cats is 'not_judged'.
+--   google.com/search?q=cats is 'judged' by "cats" alone; mail.google.com is 'not_judged'.
 -- Needs: macros.sql; reference_domains, reference_neutral_domains.
 WITH fresh AS (
     SELECT page_id, any_value(url) AS url, any_value(host) AS host, any_value(domain) AS domain,
@@ -31,7 +31,8 @@ kinds AS (
     SELECT *,
         CASE
             WHEN topic_id IS NOT NULL AND NOT is_general THEN 'listed'
-            WHEN (coalesce(is_tool, FALSE) AND NOT coalesce(is_general, FALSE)) OR search_terms IS NOT NULL
+            WHEN search_terms IS NOT NULL THEN 'judged'
+            WHEN (coalesce(is_tool, FALSE) AND NOT coalesce(is_general, FALSE))
                 OR regexp_matches(url_path(url), '(?i)(^|[/._-])(log-?in|log-?out|sign-?(in|up|out|on)|auth|oauth2?|sso|password|checkout|cart|inbox|compose|search|suche|recherche|buscar)([/._-]|$)')
                 OR regexp_matches(host, '^(login|signin|auth|accounts?|sso|mail|webmail|search)\.')
                 THEN 'not_judged'
@@ -39,8 +40,11 @@ kinds AS (
         END AS kind
     FROM sites
 )
-SELECT page_id, domain, kind, topic_id, NOT coalesce(is_general, FALSE) AS uses_host,
-    CASE WHEN kind = 'judged' THEN trim(concat_ws(' ', left(title, 200),
+SELECT page_id, domain, kind, CASE WHEN search_terms IS NULL OR kind = 'listed' THEN topic_id END AS topic_id,
+    search_terms IS NULL AND NOT coalesce(is_general, FALSE) AS uses_host,
+    CASE
+        WHEN kind = 'judged' AND search_terms IS NOT NULL THEN search_terms
+        WHEN kind = 'judged' THEN trim(concat_ws(' ', left(title, 200),
         left(list_filter(metadata, lambda tag: lower(tag.name) IN ('description', 'og:description', 'twitter:description'))[1].content, 300),
         left(list_filter(metadata, lambda tag: lower(tag.name) IN ('keywords', 'news_keywords', 'article:section'))[1].content, 150),
         -- Words of at least three letters; a path's numbers and codes say nothing.

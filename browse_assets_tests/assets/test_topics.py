@@ -47,7 +47,7 @@ def test_each_page_has_the_topic_of_its_list_or_its_text_or_none(
         "kitchen-notes-of-mine.example": ("210", "page_classifier"),
         "www.youtube.com": ("210", "page_classifier"),
         "www.nytimes.com": ("648", "dictionary"),
-        "www.google.com": (None, "not_judged"),
+        "www.google.com": ("210", "page_classifier"),
         "unheard-of.example": (None, "not_judged"),
         "qzxkv.example": (None, "abstained"),
         "another-unheard-of.example": ("286", "page_classifier"),
@@ -81,7 +81,7 @@ def test_increments_give_what_a_rebuild_gives_and_judge_only_what_is_new(
     panel(settings, "q.csv", PAGES[3:], user="you")
     result = materialize(*ASSETS)
     (event,) = result.asset_materializations_for_node("page_topics")
-    assert event.metadata["texts judged"].value == 2  # two others are listed or not judged
+    assert event.metadata["texts judged"].value == 3  # the others are listed or not judged
     assert set(before) <= set(warehouse("SELECT page_id, load_id FROM page_topics"))
     select = "SELECT page_id, domain, topic_id, method, probability FROM page_topics ORDER BY page_id"
     increment = warehouse(select)

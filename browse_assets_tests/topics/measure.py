@@ -69,7 +69,7 @@ def _texts(pages: pd.DataFrame) -> list[str]:
     con.execute("CREATE TABLE page_topics (page_id BIGINT)")
     con.register("rows", pages.reset_index(names="page_id").drop(columns=["topic_id"]))
     con.execute(
-        "CREATE TABLE scrubbed_events AS SELECT page_id, url, host, domain, title, NULL AS search_terms, "
+        "CREATE TABLE scrubbed_events AS SELECT page_id, url, host, domain, title, NULL::VARCHAR AS search_terms, "
         "[{'name': 'description', 'content': description}, {'name': 'keywords', 'content': keywords}] AS metadata, "
         "1 AS load_id FROM rows"
     )
