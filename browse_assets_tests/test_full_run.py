@@ -244,7 +244,7 @@ def test_interest_in_finance_is_planted_and_recent(run: FullRun) -> None:
     wanted = set(zip(recent["user_key"], recent["finance_product"].map(SLUGS), strict=True))
     assert len(wanted) >= 10
     assert len(found & everything) >= 0.9 * len(found)
-    assert len(found & wanted) >= 0.7 * len(wanted)
+    assert len(found & wanted) >= 0.8 * len(wanted)
 
 
 def _flagged_and_wanted(run: FullRun) -> tuple[set[tuple[str, str]], set[tuple[str, str]], pd.DataFrame]:
@@ -314,8 +314,7 @@ def test_planted_products_are_found_at_all_their_pages(run: FullRun) -> None:
     called = both["is_interested"].astype(bool)
     assert wanted.sum() >= 20
     assert (wanted & called).sum() >= 0.9 * called.sum()
-    often = wanted & (both["sessions"] >= 3) & both["is_new_product"].astype(bool)
-    assert (often & called).sum() >= 0.8 * often.sum()
+    assert (wanted & called).sum() >= 0.8 * wanted.sum()
 
 
 def test_returns_to_products_are_told_better_than_by_popularity(run: FullRun) -> None:
