@@ -45,6 +45,16 @@ PAGES: list[tuple[str, str, dict[str, str]]] = [
     ("https://www.example.fr/pret", "Simulation prêt immobilier : comparez les taux", {"mortgages": "shopping"}),
     ("https://www.example.es/x", "Comparador de seguros de viaje", {"travel_insurance": "shopping"}),
     ("https://www.forum.example.com/t", "What is a mortgage?", {}),
+    ("https://www.nowhere-travel-cover.com/", "Whole-trip travel insurance", {"travel_insurance": "shopping"}),
+    ("https://www.printer.example.com/business-cards", "Business cards - premium paper", {}),
+    ("https://www.bancodealimentos-nowhere.es/voluntariado", "Hazte voluntario", {}),
+    ("https://www.toyotafinancial.com/us/en/apply_for_credit.html", "Apply", {"auto_loans": "shopping"}),
+    ("https://www.onemainfinancial.com/apply-for-credit", "Apply", {"personal_loans": "shopping"}),
+    ("https://www.allstate.com/accountOverview", "", {"auto_insurance": "servicing"}),
+    ("https://www.nowhere.example.com/refinance", "Student loan refinance calculator", {"student_loans": "shopping"}),
+    ("https://www.bitcoinira.com/", "Bitcoin IRA: crypto for your retirement account", {"crypto": "shopping"}),
+    ("https://www.coinhouse.com/fr/acheter", "Acheter du Bitcoin par virement", {"crypto": "shopping"}),
+    ("https://www.taxhelp.example.com/", "Owe the IRS back taxes? Free case review", {}),
 ]
 
 
