@@ -10,18 +10,28 @@ from browse_assets.analysis.hosts import describe_hosts
 from browse_assets.tables import FINANCE_PRODUCTS
 
 PAGES = Path(__file__).parent / "labelled_pages.csv"
+FRESH_PAGES = Path(__file__).parent / "fresh_pages.csv"
 COLUMNS = ["url", "title", "description", "keywords", "language", "finance_product", "intent", "kind", "half"]
 HALVES = ("dev", "held_out")
 
 Page = dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def pages() -> list[Page]:
-    with PAGES.open(encoding="utf-8", newline="") as file:
+def read(path: Path) -> list[Page]:
+    with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         assert reader.fieldnames == COLUMNS
         return list(reader)
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[Page]:
+    return read(PAGES)
+
+
+@pytest.fixture(scope="module")
+def fresh_pages() -> list[Page]:
+    return read(FRESH_PAGES)
 
 
 def host(page: Page) -> str:
@@ -68,3 +78,32 @@ def test_no_domain_is_in_both_halves_and_halves_are_alike(pages: list[Page]) -> 
     assert halves["dev"] & halves["held_out"] == set()
     share = sum(page["half"] == "dev" for page in pages) / len(pages)
     assert 0.45 <= share <= 0.55
+
+
+def test_fresh_pages_follow_the_same_rules(fresh_pages: list[Page]) -> None:
+    assert {page["language"] for page in fresh_pages} == {"en", "de", "fr", "es"}
+    assert {page["half"] for page in fresh_pages} == {"fresh"}
+    assert {page["intent"] for page in fresh_pages} == {"shopping", "servicing", "none"}
+    for page in fresh_pages:
+        assert page["finance_product"] in (("",) if page["intent"] == "none" else FINANCE_PRODUCTS), page["url"]
+        assert page["url"].startswith("https://"), page["url"]
+        assert page["kind"], page["url"]
+
+
+def test_no_fresh_page_is_twice_or_of_the_first_set(pages: list[Page], fresh_pages: list[Page]) -> None:
+    counts = Counter(page["url"].rstrip("/") for page in pages + fresh_pages)
+    assert [page["url"] for page in fresh_pages if counts[page["url"].rstrip("/")] > 1] == []
+
+
+def test_few_fresh_pages_are_of_a_domain_of_the_first_set(pages: list[Page], fresh_pages: list[Page]) -> None:
+    hosts = describe_hosts([host(page) for page in pages + fresh_pages]).to_pylist()
+    domains = {row["raw_host"]: row["domain"] for row in hosts}
+    seen = {domains[host(page)] for page in pages}
+    assert sum(domains[host(page)] in seen for page in fresh_pages) <= len(fresh_pages) / 50
+
+
+def test_every_product_has_enough_fresh_rows(fresh_pages: list[Page]) -> None:
+    rows = Counter((page["finance_product"], page["intent"]) for page in fresh_pages)
+    assert all(rows[product, "shopping"] >= 12 and rows[product, "servicing"] >= 4 for product in FINANCE_PRODUCTS)
+    assert rows["", "none"] >= 90
+    assert 0.15 <= sum(page["language"] != "en" for page in fresh_pages) / len(fresh_pages) <= 0.25
