@@ -104,6 +104,18 @@ def test_old_events_go_and_rollups_stay(panel: Settings, monkeypatch: pytest.Mon
     ]
 
 
+def test_what_is_known_of_a_page_goes_with_its_last_view(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards, loans = "https://www.nerdwallet.com/best/credit-cards", "https://www.nerdwallet.com/best/loans/auto-loans"
+    pages = [view("ann", f"2024-05-{day}T10:00:00Z", cards) for day in ("01", "10")]
+    write_panel(settings.inbox / "p.csv", [*pages, view("bob", "2024-05-01T10:00:00Z", loans)])
+    make("raw_events", "input_files", "scrubbed_events", "page_finance")
+    products = "SELECT finance_product FROM page_finance ORDER BY 1"
+    assert rows(products) == [("auto_loans",), ("credit_cards",)]
+    monkeypatch.setenv("BROWSE_RETENTION_DAYS", "7")
+    run_purge()
+    assert rows(products) == [("credit_cards",)]
+
+
 def test_a_second_purge_moves_the_horizon_and_removes_only_what_is_newly_old(
     panel: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,9 +128,10 @@ def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
     con.register("named_sites", named)
     con.execute("CREATE OR REPLACE TEMP TABLE finance_sites AS " + read_sql("finance_sites"))
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE guarded_domains AS SELECT domain FROM finance_sites "
-        "UNION SELECT DISTINCT domain FROM scrubbed_events WHERE domain IN ("
-        "SELECT array_to_string(list_slice(string_split(site, '.'), -2, -1), '.') FROM reference_finance_sections)"
+        "CREATE OR REPLACE TEMP TABLE guarded_domains AS SELECT domain FROM finance_sites UNION "
+        "SELECT domain FROM (SELECT DISTINCT host, domain FROM scrubbed_events) AS hosts "
+        "JOIN reference_finance_sections AS sections "
+        "ON sections.site IN (hosts.host, hosts.domain) OR ends_with(hosts.host, '.' || sections.site)"
     )
 
 
@@ -160,22 +161,23 @@ def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute("DELETE FROM finance_named WHERE field IN ('site path', 'site title')")
     con.execute("CREATE OR REPLACE TEMP TABLE all_pages AS SELECT * FROM pages")
+    own = read_sql("finance_own_products")
     for kind in kinds:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE pages AS SELECT all_pages.* FROM all_pages JOIN page_sites USING (page_id) "
             "WHERE kind = ?",
             [kind],
         )
-        for field in ("path", "title"):
+        for field, text in (("path", "site_text"), ("title", _TEXTS["title"])):
             con.execute("DROP TABLE IF EXISTS found_labels")
             label_pages(
                 con,
                 "found_labels",
                 "finance_product",
                 f"SELECT finance_product, term FROM reference_finance_site_terms WHERE kind = '{kind}'",
-                _TEXTS[field],
+                text,
             )
-            con.execute(f"INSERT INTO finance_named SELECT page_id, 'site {field}', finance_product FROM found_labels")
+            con.execute(f"INSERT INTO finance_named SELECT page_id, 'site {field}', finance_product FROM ({own})")
     con.execute("CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM all_pages")
 
 

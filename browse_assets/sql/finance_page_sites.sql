@@ -8,7 +8,7 @@ WITH sections AS (
     SELECT pages.page_id, arg_max({'kind': kind, 'default_product': default_product}, length(path_prefix)) AS site
     FROM pages
     JOIN reference_finance_sections AS sections
-        ON (sections.site = pages.domain OR pages.host IN (sections.site, 'www.' || sections.site))
+        ON (sections.site = pages.domain OR pages.host = sections.site OR ends_with(pages.host, '.' || sections.site))
         AND starts_with(pages.path || '/', sections.path_prefix)
     GROUP BY pages.page_id
 ),

@@ -9,7 +9,7 @@
 --   is servicing of banking; chase.com/careers/credit-cards is neither.
 -- Needs: pages (finance_texts.sql); finance_named (page_id, field, finance_product), finance_intents
 --   (page_id, field, intent), finance_vetoes (page_id, veto); page_sites (page_id, kind,
---   default_product, known_by).
+--   default_product, known_by); reference_domains.
 WITH intents AS (
     SELECT
         page_id,
@@ -44,6 +44,7 @@ judged_pages AS (
         coalesce(intents.about_shopping, FALSE) AS about_shopping,
         coalesce(vetoes.is_news, FALSE) OR pages.is_article AS is_news,
         pages.path_words <= 6 AS is_short,
+        pages.is_front_page AND pages.domain NOT IN (SELECT domain FROM reference_domains) AS is_unknown_front_page,
         coalesce(vetoes.is_reading, FALSE) AS is_reading,
         coalesce(vetoes.is_vetoed, FALSE) AS is_vetoed
     FROM pages
@@ -68,11 +69,24 @@ by_site AS (
       AND (page_id NOT IN (SELECT page_id FROM finance_named) OR (is_front_page AND is_provider)
            OR kind IN ('payday', 'tax', 'crypto_exchange'))
 ),
-about_products AS (
+named AS (
     SELECT page_id, finance_product, field AS named_in, is_named_twice
     FROM ranked
     ANTI JOIN by_site USING (page_id)
     WHERE place = 1
+),
+-- A product that is part of another's name, and the other.
+within AS (
+    SELECT * FROM (VALUES
+        ('medical_insurance', 'travel_insurance'), ('retirement', 'crypto'), ('credit_reporting', 'payday_loans')
+    ) AS pairs (finance_product, other)
+),
+about_products AS (
+    SELECT named.*
+    FROM named
+    ANTI JOIN (
+        SELECT named.page_id, within.finance_product FROM within JOIN named ON named.finance_product = within.other
+    ) AS part USING (page_id, finance_product)
     UNION ALL
     SELECT page_id, default_product, 'site', FALSE FROM by_site
 ),
@@ -98,6 +112,8 @@ judged AS (
             WHEN is_servicing THEN CASE WHEN named_in IN ('path', 'title') THEN 'servicing' END
             WHEN named_in IN ('path', 'title') AND (
                 is_shopping
+                -- Who puts it on the front page sells it.
+                OR is_unknown_front_page
                 -- Funds and coins are read about as markets; a loan or an insurance hardly.
                 OR is_short AND (about_shopping OR is_named_twice AND finance_product NOT IN ('investing', 'crypto'))
             ) THEN 'shopping'

@@ -43,8 +43,13 @@ def rows_of(who: str) -> list[list[str]]:
 def panel(settings: Settings) -> Settings:
     """Two people in three formats, a history of one's own, bad rows, customers."""
     quoting = view(BOB, "2024-05-03T10:00:00Z", "https://mail.example.com/inbox")
+    # What is known of a page that one person alone saw goes with that person.
+    seen = [
+        view(ANN, "2024-05-03T11:00:00Z", "https://www.nerdwallet.com/best/credit-cards"),
+        view(BOB, "2024-05-03T11:00:00Z", "https://www.nerdwallet.com/best/loans/auto-loans"),
+    ]
     bad = [["", "192.0.2.1", "2024-05-01T10:00:00Z", f"https://example.com/?to={ANN}", "", ""], [ANN, "cut"]]
-    write_panel(settings.inbox / "p.csv", [*rows_of(ANN), *rows_of(BOB), quoting, *bad, [BOB, "cut"]])
+    write_panel(settings.inbox / "p.csv", [*rows_of(ANN), *rows_of(BOB), quoting, *seen, *bad, [BOB, "cut"]])
     with gzip.open(settings.inbox / "more.jsonl.gz", "wt") as file:
         for who in (ANN, BOB):
             row = {
@@ -81,6 +86,7 @@ ENOUGH = (
     "domain_features",
     "user_days",
     "page_topics",
+    "page_finance",
     "interest_profile",
     "raw_customers",
     "customer_features",
@@ -142,7 +148,7 @@ def test_one_of_two_people_is_gone_and_stays_so(
     assert done["ids given"] == 1
     assert done["ids not known"] == 0
     # One of the history's URLs is an address for documentation: no web page.
-    assert done["page views removed"] == 4 + 1 + 1 + len(URLS) - 1
+    assert done["page views removed"] == 4 + 1 + 1 + 1 + len(URLS) - 1
     assert done["places where something was found"] == 0
     assert done["files searched"] > 5
     assert done["bytes searched"] > 100_000
@@ -161,6 +167,7 @@ def test_one_of_two_people_is_gone_and_stays_so(
         assert ANN not in repr(warehouse(f"SELECT * FROM vault.{table}"))
     # The others as they were.
     assert warehouse(bobs) == before
+    assert warehouse("SELECT finance_product FROM page_finance") == [("auto_loans",)]
     lines = (panel.inbox / "p.csv").read_bytes()
     kept = [line for line in old_copy.splitlines(keepends=True) if ANN.encode() not in line]
     assert lines == b"".join(kept)
@@ -189,7 +196,7 @@ def test_one_of_two_people_is_gone_and_stays_so(
     )
     assert rows("SELECT DISTINCT user_id FROM vault.raw_events") == [(BOB,)]
     assert rows("SELECT DISTINCT user_id FROM vault.raw_customers") == [(BOB,)]
-    assert rows("SELECT count(*) FROM rejected_events WHERE reason = 'erased'") == [(1 + 1 + 4 + 2 + len(URLS),)]
+    assert rows("SELECT count(*) FROM rejected_events WHERE reason = 'erased'") == [(1 + 1 + 4 + 2 + 1 + len(URLS),)]
     assert rows("SELECT count(*) FROM vault.raw_rejected WHERE reason = 'erased' AND row IS NOT NULL") == [(0,)]
     assert ANN not in repr(rows("SELECT * FROM vault.raw_rejected"))
 

@@ -9,21 +9,21 @@ from browse_assets_tests.finance import measure
 
 
 def main() -> None:
-    """Print precision and recall of the labelled pages by half and product, and of banks by their names."""
-    rows = measure.read("labelled_pages.csv")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"BROWSE_DATA_DIR": folder, "BROWSE_SECRET_KEY": "ab" * 32}
-        with open_databases(load_settings(), warehouse="write") as con:
-            found = measure.judge(con, rows)
-    for half in ("dev", "held_out", "both"):
-        wanted = [n for n, row in enumerate(rows) if half in (row["half"], "both")]
+    """Print precision and recall of the labelled pages by set and product, and of banks by their names."""
+    for name in ("labelled_pages", "fresh_pages"):
+        rows = measure.read(f"{name}.csv")
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ |= {"BROWSE_DATA_DIR": folder, "BROWSE_SECRET_KEY": "ab" * 32}
+            with open_databases(load_settings(), warehouse="write") as con:
+                found = measure.judge(con, rows)
         for intent in ("shopping", "servicing"):
-            measured = measure.scores([rows[n] for n in wanted], dict(enumerate(found[n] for n in wanted)), intent)
-            print(f"\n{intent}, {half}\n{measure.table(measured)}")
+            print(f"\n{name}, {intent}\n{measure.table(measure.scores(rows, found, intent))}")
+        print(f"\n{name}: pages that are nothing and are flagged {measure.flagged_of_nothing(rows, found):.4f}")
     for half in ("dev", "held_out"):
-        recalls, ordinary = measure.banks_by_name(half)
-        shown = ", ".join(f"{source} {recall:.3f}" for source, recall in recalls.items())
-        print(f"\nbanks by name alone, {half}: {shown}; ordinary sites flagged {ordinary:.4f}")
+        for with_lists in (False, True):
+            recalls, ordinary = measure.banks_by_host(half, with_lists=with_lists)
+            shown = ", ".join(f"{source} {recall:.3f}" for source, recall in recalls.items())
+            print(f"\nbanks, lists {'on' if with_lists else 'off'}, {half}: {shown}; ordinary flagged {ordinary:.4f}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import duckdb
 from browse_assets.analysis.finance_hosts import HostWords
 from browse_assets.analysis.hosts import describe_hosts, public_suffix
 from browse_assets.assets.finance import host_words, judge_pages
+from browse_assets.resources import load_reference
 from browse_assets.settings import REFERENCE_DIR
+from browse_assets.sql import read_sql
 
 HERE = Path(__file__).parent
 Row = Mapping[str, str]
@@ -112,17 +114,28 @@ def rate(hits: Iterable[bool]) -> float:
     return sum(listed) / len(listed) if listed else 0.0
 
 
-def banks_by_name(half: str) -> tuple[dict[str, float], float]:
+def flagged_of_nothing(rows: Sequence[Row], found: Mapping[int, Mapping[str, str]]) -> float:
+    """Share of the pages labelled `none` that the rules say anything of."""
+    return rate(bool(found[n]) for n, row in enumerate(rows) if row["intent"] == "none")
+
+
+def banks_by_host(half: str, *, with_lists: bool) -> tuple[dict[str, float], float]:
     """Of one half: recall of US banks and credit unions by source, and the share of ordinary sites flagged.
 
-    By the host name alone, with every list switched off. Ordinary are the hand-made rows of domains.csv whose
-    topic is not finance.
+    By the host name: its words alone, or as the product knows it, with the lists of sites too. Ordinary are the
+    hand-made rows of domains.csv whose topic is not finance; by the words alone in both cases, since the lists
+    know all of them as something else.
     """
     words = host_words()
     rows = [row for row in read("bank_hosts.csv") if row["half"] == half]
+    listed = _listed_sites() if with_lists else set()
     sources = sorted({row["source"] for row in rows})
     recalls = {
-        source: rate(_by_name(words, row["domain"]) for row in rows if source in (row["source"], "all"))
+        source: rate(
+            row["domain"] in listed or _by_name(words, row["domain"])
+            for row in rows
+            if source in (row["source"], "all")
+        )
         for source in [*sources, "all"]
     }
     topics = {row["topic_id"]: row for row in _reference("topics")}
@@ -136,6 +149,14 @@ def banks_by_name(half: str) -> tuple[dict[str, float], float]:
         and half_of(row["domain"]) == half
     ]
     return recalls, rate(_by_name(words, domain) for domain in ordinary)
+
+
+def _listed_sites() -> set[str]:
+    """Domains that `sql/finance_sites.sql` knows by a list."""
+    with duckdb.connect() as con:
+        load_reference(con, ["domains", "finance_domains"])
+        con.execute("CREATE TEMP TABLE named_sites (domain VARCHAR, kind VARCHAR, default_product VARCHAR)")
+        return {domain for domain, *_ in con.execute(read_sql("finance_sites")).fetchall()}
 
 
 def half_of(domain: str) -> str:

@@ -1,7 +1,7 @@
 """Which pages the rules call shopping or servicing: cases by hand, and the labelled set with its floors.
 
-The labelled pages were written by somebody who did not read the rules; the rules' author saw errors of the
-half `dev` alone. `python -m browse_assets_tests.finance` prints the figures of the README.
+Both sets were written by people who did not read the rules. The rules were improved on the errors of all labelled
+pages, and not on the fresh ones. `python -m browse_assets_tests.finance` prints the figures of the README.
 """
 
 from collections.abc import Callable
@@ -45,6 +45,16 @@ PAGES: list[tuple[str, str, dict[str, str]]] = [
     ("https://www.example.fr/pret", "Simulation prêt immobilier : comparez les taux", {"mortgages": "shopping"}),
     ("https://www.example.es/x", "Comparador de seguros de viaje", {"travel_insurance": "shopping"}),
     ("https://www.forum.example.com/t", "What is a mortgage?", {}),
+    ("https://www.nowhere-travel-cover.com/", "Whole-trip travel insurance", {"travel_insurance": "shopping"}),
+    ("https://www.printer.example.com/business-cards", "Business cards - premium paper", {}),
+    ("https://www.bancodealimentos-nowhere.es/voluntariado", "Hazte voluntario", {}),
+    ("https://www.toyotafinancial.com/us/en/apply_for_credit.html", "Apply", {"auto_loans": "shopping"}),
+    ("https://www.onemainfinancial.com/apply-for-credit", "Apply", {"personal_loans": "shopping"}),
+    ("https://www.allstate.com/accountOverview", "", {"auto_insurance": "servicing"}),
+    ("https://www.nowhere.example.com/refinance", "Student loan refinance calculator", {"student_loans": "shopping"}),
+    ("https://www.bitcoinira.com/", "Bitcoin IRA: crypto for your retirement account", {"crypto": "shopping"}),
+    ("https://www.coinhouse.com/fr/acheter", "Acheter du Bitcoin par virement", {"crypto": "shopping"}),
+    ("https://www.taxhelp.example.com/", "Owe the IRS back taxes? Free case review", {}),
 ]
 
 
@@ -74,31 +84,52 @@ def test_metadata_name_a_product_where_nothing_else_does(scratch_warehouse: Open
     assert found == {0: {"mortgages": "shopping"}, 1: {}, 2: {"credit_cards": "shopping"}}
 
 
-def test_labelled_pages(scratch_warehouse: Open) -> None:
-    """Shopping of all products together; per product the floor holds where 10 pages and more are labelled."""
-    rows = measure.read("labelled_pages.csv")
+def judge_and_print(name: str, scratch_warehouse: Open) -> tuple[dict[str, dict[str, measure.Score]], float]:
+    """Scores by intent and product, and the share of pages that are nothing and are flagged."""
+    rows = measure.read(f"{name}.csv")
     with scratch_warehouse() as con:
         found = measure.judge(con, rows)
-    held_out = [n for n, row in enumerate(rows) if row["half"] == "held_out"]
-    overall = measure.scores(rows, found, "shopping")
-    assert set(overall) - {"all"} == set(FINANCE_PRODUCTS)
-    assert overall["all"].precision >= 0.95
-    assert overall["all"].recall >= 0.90
-    unseen = measure.scores([rows[n] for n in held_out], dict(enumerate(found[n] for n in held_out)), "shopping")
-    assert unseen["all"].precision >= 0.90
-    assert unseen["all"].recall >= 0.80
-    low = {name: score for name, score in overall.items() if score.precision < 0.80 or score.recall < 0.70}
+    scores = {intent: measure.scores(rows, found, intent) for intent in ("shopping", "servicing")}
+    for intent, measured in scores.items():
+        print(f"\n{name}, {intent}\n{measure.table(measured)}")
+    return scores, measure.flagged_of_nothing(rows, found)
+
+
+def test_labelled_pages(scratch_warehouse: Open) -> None:
+    """The rules were improved on all of these pages: a floor against losing what they know, no estimate."""
+    scores, flagged = judge_and_print("labelled_pages", scratch_warehouse)
+    assert set(scores["shopping"]) - {"all"} == set(FINANCE_PRODUCTS)
+    low = {name: score for name, score in scores["shopping"].items() if score.precision < 0.95 or score.recall < 0.90}
     assert low == {}
-    servicing = measure.scores(rows, found, "servicing")["all"]
-    assert servicing.precision >= 0.90
-    traps = [n for n, row in enumerate(rows) if row["intent"] == "none"]
-    assert measure.rate(bool(found[n]) for n in traps) <= 0.03
+    assert scores["servicing"]["all"].precision >= 0.95
+    assert scores["servicing"]["all"].recall >= 0.90
+    assert flagged <= 0.01
+
+
+def test_fresh_pages(scratch_warehouse: Open) -> None:
+    """Measured once, at 0.89 / 0.54 and 0.85 / 0.49, 6.0 % of pages that are nothing; the rules were not changed."""
+    scores, flagged = judge_and_print("fresh_pages", scratch_warehouse)
+    assert set(scores["shopping"]) - {"all"} == set(FINANCE_PRODUCTS)
+    assert scores["shopping"]["all"].precision >= 0.87
+    assert scores["shopping"]["all"].recall >= 0.52
+    assert scores["servicing"]["all"].precision >= 0.82
+    assert scores["servicing"]["all"].recall >= 0.46
+    assert flagged <= 0.07
 
 
 @pytest.mark.parametrize("half", ["dev", "held_out"])
 def test_banks_by_their_names(half: str) -> None:
-    """The list is switched off: the words of the host name alone."""
-    recalls, ordinary = measure.banks_by_name(half)
+    """The words of the host name alone."""
+    recalls, ordinary = measure.banks_by_host(half, with_lists=False)
     assert recalls["ncua"] >= 0.80
-    assert recalls["all"] >= 0.72
+    assert recalls["all"] >= 0.74
+    assert ordinary <= 0.01
+
+
+@pytest.mark.parametrize("half", ["dev", "held_out"])
+def test_banks_as_the_product_knows_them(half: str) -> None:
+    """By list or by name; what domains.csv lists as banks (name-suggestion-index) is known by that."""
+    recalls, ordinary = measure.banks_by_host(half, with_lists=True)
+    assert recalls["name-suggestion-index"] >= 0.99
+    assert recalls["all"] >= 0.85
     assert ordinary <= 0.01
