@@ -105,6 +105,11 @@ _PROFILE = {
         SELECT replace(finance_product, '_', ' '), evidence_text(shopping_sessions, active_days, evidence)
         FROM finance_flags WHERE is_interested ORDER BY probability DESC, finance_product
     """,
+    "Seems": """
+        SELECT replace(attribute, '_', ' '), CASE WHEN value = 'likely' THEN '' ELSE value || ': ' END || explanation
+        FROM audience_attributes WHERE attribute NOT IN ('reads_language', 'device')
+        ORDER BY value <> 'likely', probability DESC, attribute
+    """,
     "Customer of": """
         SELECT replace(finance_product, '_', ' '), servicing_sessions || ' sessions: '
             || array_to_string(list_transform(evidence, lambda one: one.domain), ', ')

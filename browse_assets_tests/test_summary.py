@@ -67,6 +67,20 @@ def test_one_person_gets_a_profile_with_its_evidence(settings: Settings, scratch
     ]
 
 
+def test_one_person_is_told_their_attributes(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse() as con:
+        con.execute("INSERT INTO user_days (user_key, day) VALUES (?, DATE '2026-06-01')", [ONE])
+        con.execute(
+            "INSERT INTO audience_attributes (user_key, attribute, value, probability, explanation) VALUES "
+            "($user, 'language', 'en', 1.0, '64 sessions on 37 days: example.com 64'), "
+            "($user, 'job_seeker', 'likely', 0.97, '5 sessions on 4 days: example.org 5')",
+            {"user": ONE},
+        )
+    lines = summarize(settings).splitlines()
+    assert "Seems         job seeker: 5 sessions on 4 days: example.org 5" in lines
+    assert "              language: en: 64 sessions on 37 days: example.com 64" in lines
+
+
 def test_one_person_of_whom_little_is_known(settings: Settings, scratch_warehouse: Open) -> None:
     with scratch_warehouse() as con:
         con.execute("INSERT INTO user_days (user_key, day) VALUES (?, DATE '2026-06-01')", [ONE])

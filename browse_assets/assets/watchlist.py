@@ -63,14 +63,14 @@ def watchlist_interest(databases: Databases) -> dg.MaterializeResult:
             depends_on=(profile.load_id, profile.fingerprint),
         )
         called = con.execute(
-            "SELECT watch_name || ', by ' || basis, count_if(is_interested) FROM watchlist_interest GROUP BY ALL "
-            "ORDER BY 2 DESC, 1 LIMIT 15"
+            "SELECT watch_name || ', by ' || basis, count(*) FILTER (is_interested) FROM watchlist_interest "
+            "WHERE basis IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()
         return table_result(
             con,
             WATCHLIST_INTEREST,
-            preview_select="SELECT watch_name, basis, count(*) AS people, count_if(is_interested) AS interested "
-            "FROM watchlist_interest GROUP BY ALL ORDER BY ALL",
+            preview_select="SELECT watch_name, basis, count(*) AS people, "
+            "count(*) FILTER (is_interested) AS interested FROM watchlist_interest GROUP BY ALL ORDER BY ALL",
             preview_rows=20,
             extra=bar_plot("people interested by watched product", called),
         )

@@ -100,11 +100,13 @@ def test_few_people_are_their_own_baseline(settings: Settings, materialize: Mate
     rows = [visit("me", day, "https://www.espn.com/") for day in range(15)]
     rows += [visit("me", day + 0.4, "https://www.allrecipes.com/") for day in range(0, 15, 7)]
     write_panel(settings.inbox / "p.csv", rows, HEADER)
-    materialize(*EVENTS, "interest_profile")
+    materialize(*EVENTS, "interest_profile", "page_products", "products", "product_interest", "watchlist_interest")
     found = warehouse("SELECT topic, rank, baseline, lift > 1 FROM interest_profile WHERE tier = 1 ORDER BY rank")
     assert [row[2] for row in found] == ["person", "person"]
     assert found[0][0] == "Sports"
     assert [row[3] for row in found] == [True, False]
+    # With nobody to compare with, likeness to a watched product says nothing.
+    assert warehouse("SELECT DISTINCT is_interested, similarity_cut FROM watchlist_interest") == [(None, None)]
 
 
 def test_as_of_cuts_off_what_comes_later(
