@@ -30,7 +30,7 @@ test: $(READY) ## linting, type checks and the tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench

@@ -37,7 +37,7 @@ from browse_assets.checks import CHECKS
 from browse_assets.export_user import export_user
 from browse_assets.removal import erase_queue_sensor, erase_user, purge_old_events, purge_old_events_daily
 from browse_assets.resources import Databases, ExperimentTracker
-from browse_assets.tables import TABLES
+from browse_assets.tables import TABLES, Table
 
 OWNER = "team:data-platform"
 TRAINED = {
@@ -80,6 +80,13 @@ ASSETS = [
 ]
 
 
+def _personal_data(table: Table) -> str:
+    """Rows about people under a pseudonym are personal data still (GDPR recital 26)."""
+    if table.database == "vault":
+        return "yes"
+    return "pseudonymous" if "user_key" in table.column_names else "no"
+
+
 def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Owner, kinds, tags, table and column schema of an asset, from the data dictionary."""
     table = TABLES[spec.key.to_user_string()]
@@ -89,7 +96,7 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
         kinds=kinds,
         tags={
             **spec.tags,
-            "personal_data": "yes" if table.database == "vault" else "no",
+            "personal_data": _personal_data(table),
             **{f"purpose/{purpose}": "" for purpose in table.purposes},
         },
     ).merge_attributes(

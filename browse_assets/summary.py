@@ -112,7 +112,7 @@ _PROFILE = {
     """,
     "Customer of": """
         SELECT replace(finance_product, '_', ' '), servicing_sessions || ' sessions: '
-            || array_to_string(list_transform(evidence, lambda one: one.domain), ', ')
+            || array_to_string(list_transform(servicing_evidence, lambda one: one.domain), ', ')
         FROM finance_flags WHERE is_customer ORDER BY servicing_sessions DESC, finance_product
     """,
 }

@@ -429,7 +429,7 @@ INTEREST_PROFILE = Table(
         _USER,
         Column("topic_id", "VARCHAR", "IAB Content 3.1 id"),
         Column("topic", "VARCHAR", "IAB Content 3.1 name"),
-        Column("parent_topic", "VARCHAR", "name of the parent; NULL for a first tier"),
+        Column("parent_topic", "VARCHAR", "name of the nearest topic above that may be stored; NULL for a first tier"),
         Column("tier", "BIGINT", "1 for a first tier, to 4"),
         Column("audience_id", "VARCHAR", "IAB Audience 1.1 interest id; NULL where it has no such interest"),
         *_EVIDENCE_COLUMNS,
@@ -574,11 +574,12 @@ PAGE_TOPICS = Table(
     (
         Column("page_id", "UUID", "the page, as in scrubbed_events"),
         Column("domain", "VARCHAR", "registrable domain of the page"),
-        Column("topic_id", "VARCHAR", "IAB Content 3.1 id; NULL = unknown, or about nothing"),
+        Column("topic_id", "VARCHAR", "IAB Content 3.1 id; NULL = unknown, about nothing, or withheld"),
         Column(
             "method",
             "VARCHAR",
-            "dictionary, page_classifier, host_classifier (no text), abstained, or not_judged (search, mail, log-in)",
+            "dictionary, page_classifier, host_classifier (no text), abstained, not_judged (mail, log-in), or "
+            "withheld: sensitive, and no purpose named",
         ),
         Column("probability", "DOUBLE", "of the classifier's most likely topic, 0 to 1; NULL where it was not asked"),
         _LOAD,

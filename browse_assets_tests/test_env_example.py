@@ -7,7 +7,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 VARIABLE = re.compile(r"(BROWSE|MLFLOW)_[A-Z_]+")
 # Set for the tools that this project starts, never read by it.
-SWITCHES = {"MLFLOW_DISABLE_TELEMETRY", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"}
+SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION",
+}
 
 
 def variables_in_code() -> set[str]:

@@ -46,10 +46,11 @@ import mlflow.store.model_registry.sqlalchemy_store
 from browse_assets import resources, run
 from browse_assets import definitions
 from browse_assets.analysis import churn, churn_candidates, churn_scores, figures, hosts, interest, segments
-from browse_assets.assets import training
+from browse_assets.assets import topics, training
 from browse_assets.assets.state import rules_version
 
-rules_version()  # once: the same for all runs, even where somebody edits the sources meanwhile
+# Once: the same for all runs, even where somebody edits the sources meanwhile.
+topics._training(rules_version())
 churn_candidates.GRIDS.update({name: grid[:1] for name, grid in churn_candidates.GRIDS.items()})
 churn_candidates.GRIDS[churn_candidates.FOREST][0]["n_estimators"] = 20
 figures.png_base64 = lambda figure: ""  # drawing takes half of a run

@@ -47,9 +47,10 @@ def _fill(con: duckdb.DuckDBPyConnection, *people: str) -> None:
             )
         con.execute(
             "INSERT INTO finance_flags (user_key, finance_product, shopping_sessions, servicing_sessions, active_days, "
-            "is_interested, is_customer, probability, evidence) VALUES "
-            "($user, 'mortgages', 4, 0, 3, TRUE, FALSE, 0.99, [{'domain': 'example.org', 'sessions': 4}]), "
-            "($user, 'banking', 0, 6, 0, FALSE, TRUE, NULL, [{'domain': 'example.net', 'sessions': 6}])",
+            "is_interested, is_customer, probability, evidence, servicing_evidence) VALUES "
+            "($user, 'mortgages', 4, 0, 3, TRUE, FALSE, 0.99, [{'domain': 'example.org', 'sessions': 4}], []), "
+            "($user, 'banking', 1, 6, 0, FALSE, TRUE, NULL, [{'domain': 'other.example', 'sessions': 1}], "
+            "[{'domain': 'example.net', 'sessions': 6}])",
             {"user": user},
         )
 

@@ -16,6 +16,7 @@ from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import label_pages, refresh_as_of
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import require_state
+from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import load_attribute_model, log_attribute_models, run_link
 from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, load_reference
 from browse_assets.sql import read_sql
@@ -112,7 +113,7 @@ _NUMBERS = (
 )
 
 
-@dg.asset(pool=WRITER_POOL, group_name="audience", deps=[domain_features, audience_models])
+@dg.asset(pool=WRITER_POOL, group_name="audience", deps=[page_topics, audience_models])
 def audience_attributes(databases: Databases, tracker: ExperimentTracker) -> dg.MaterializeResult:
     """One row per person, attribute and value that the person's browsing speaks for.
 
@@ -138,7 +139,12 @@ def audience_attributes(databases: Databases, tracker: ExperimentTracker) -> dg.
             return {"audience_attributes": "SELECT * FROM found_attributes ORDER BY user_key, attribute, value"}
 
         refresh_as_of(
-            con, databases.settings, (AUDIENCE_ATTRIBUTES,), compute, depends_on=(models.load_id, models.fingerprint)
+            con,
+            databases.settings,
+            (AUDIENCE_ATTRIBUTES,),
+            compute,
+            upstream="page_topics",
+            depends_on=(models.load_id, models.fingerprint),
         )
         counts = con.execute(
             "SELECT attribute, count(DISTINCT user_key) FROM audience_attributes GROUP BY ALL ORDER BY 2 DESC, 1"

@@ -72,11 +72,16 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
             return {
                 "interest_profile": """
                     SELECT scored.* REPLACE (user_key::UUID AS user_key), topics.topic_id, topics.topic,
-                        nullif(topics.parent_topic, '') AS parent_topic,
+                        parents.parent_topic,
                         evidence_text(sessions, active_days, evidence) AS evidence_text,
                         nullif(topics.audience_id, '') AS audience_id
                     FROM scored_topics AS scored
                     JOIN reference_topics AS topics ON topics.topic_id = scored.item
+                    LEFT JOIN (
+                        SELECT ancestry.topic_id, arg_max(above.topic, ancestry.tier) AS parent_topic
+                        FROM topic_ancestry AS ancestry JOIN reference_topics AS above ON above.topic_id = item_id
+                        WHERE item_id <> ancestry.topic_id GROUP BY 1
+                    ) AS parents ON parents.topic_id = scored.item
                     ORDER BY user_key, tier, rank
                 """
             }

@@ -95,10 +95,10 @@ def topic_classifier(
             "FROM topic_classifier WHERE topic_id = 'all' ORDER BY head",
             extra=run_link(run)
             | bar_plot(
-                "recall of texts by topic",
+                "recall of texts: the 15 topics known worst",
                 con.execute(
                     "SELECT topic, recall FROM topic_classifier WHERE head = 'page' AND topic_id <> 'all' "
-                    "ORDER BY recall DESC, topic LIMIT 40"
+                    "ORDER BY recall, topic LIMIT 15"
                 ).fetchall(),
             ),
         )
@@ -156,12 +156,13 @@ def page_topics(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
     """One row per distinct page: what it is about, and how that is known.
 
     Listed domains of one topic have the dictionary's; pages of general sites and of domains that no list knows are
-    judged by what they say. Only pages that are new are judged. Caveat: 'abstained' is as good as unknown, and most
-    pages with little text are.
+    judged by what they say. Only pages that are new are judged; sensitive topics are withheld. Caveat: 'abstained'
+    is as good as unknown, and most pages with little text are.
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "scrubbed_events"), read_state(con, "page_topics")
-        target = State(source.load_id, fingerprint("page_topics", source.fingerprint))
+        with_sensitive = databases.settings.sensitive_topics_purpose is not None
+        target = State(source.load_id, fingerprint("page_topics", source.fingerprint, with_sensitive))
         extra: dict[str, Any] = {}
         if stored == target:
             context.log.info("Nothing new: no page is judged.")
@@ -191,7 +192,7 @@ def _judge(con: duckdb.DuckDBPyConnection, settings: Settings, stored: State, ta
     """Write the topics of the pages that are new; of all pages when the rules are others."""
     is_increment = stored.fingerprint == target.fingerprint
     con.execute(read_sql("macros"))
-    load_reference(con, ["domains", "neutral_domains"])
+    load_reference(con, ["domains", "neutral_domains", "topics"])
     with transaction(con), withheld_values("Naming the topics of pages"):
         gone = "WHERE page_id NOT IN (SELECT page_id FROM scrubbed_events)" if is_increment else ""
         con.execute(f"DELETE FROM page_topics {gone}")
@@ -200,7 +201,12 @@ def _judge(con: duckdb.DuckDBPyConnection, settings: Settings, stored: State, ta
             {"known_load": stored.load_id if is_increment else 0},
         )
         speed = _label_texts(con, settings)
-        insert_rows(con, PAGE_TOPICS, read_sql("page_topics"), {"load_id": target.load_id})
+        insert_rows(
+            con,
+            PAGE_TOPICS,
+            read_sql("page_topics"),
+            {"load_id": target.load_id, "with_sensitive": settings.sensitive_topics_purpose is not None},
+        )
         write_state(con, "page_topics", target)
     return speed
 

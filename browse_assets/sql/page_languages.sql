@@ -41,7 +41,7 @@ told AS (
         pages.declared_language,
         coalesce(
             nullif(regexp_extract(pages.host, '^(cs|de|en|es|fi|fr|hu|it|ja|ko|nl|no|pl|pt|ro|ru|sv|tr|uk|zh)\.(?:m\.)?wik', 1), ''),
-            nullif(regexp_extract(pages.path, '^/(cs|de|en|es|fi|fr|hu|it|ja|ko|nl|pl|pt|ro|ru|sv|tr|uk|zh)(?:[-_][a-z]{2})?(?:/|$)', 1), '')
+            nullif(regexp_extract(pages.path, '^/(cs|de|en|es|fi|fr|hu|it|ja|ko|nl|pl|pt|ro|ru|sv|tr|zh)(?:[-_][a-z]{2})?(?:/|$)', 1), '')
         ) AS address_language,
         CASE
             WHEN regexp_matches(pages.words, '\p{Hiragana}|\p{Katakana}') THEN 'ja'

@@ -64,12 +64,12 @@ def test_sensitive_topics_are_stored_only_for_a_purpose(
     materialize(*EVENTS, "interest_profile")
     assert warehouse(topics_of_webmd) == []
     monkeypatch.setenv("BROWSE_SENSITIVE_TOPICS_PURPOSE", "a study of health information")
-    result = materialize("interest_profile")
+    result = materialize("page_topics", "interest_profile")
     assert warehouse(topics_of_webmd) == [("Medical Health", 1, 20, True)]
     shown = result.asset_materializations_for_node("interest_profile")[0].metadata["sensitive topics"].value
     assert shown == "stored; purpose: a study of health information"
     monkeypatch.delenv("BROWSE_SENSITIVE_TOPICS_PURPOSE")
-    materialize("interest_profile")
+    materialize("page_topics", "interest_profile")
     assert warehouse(topics_of_webmd) == []
     assert warehouse("SELECT DISTINCT topic_id FROM domain_features WHERE domain = 'webmd.com'") == [(None,)]
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from browse_assets.resources import load_reference
 from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
@@ -50,7 +52,7 @@ def test_each_page_has_the_topic_of_its_list_or_its_text_or_none(
         "www.google.com": ("210", "page_classifier"),
         "unheard-of.example": (None, "not_judged"),
         "qzxkv.example": (None, "abstained"),
-        "another-unheard-of.example": ("286", "page_classifier"),
+        "another-unheard-of.example": (None, "withheld"),
     }
     assert warehouse("SELECT count(*), count(DISTINCT page_id) FROM page_topics") == [(len(PAGES), len(PAGES))]
     assert warehouse(
@@ -59,10 +61,20 @@ def test_each_page_has_the_topic_of_its_list_or_its_text_or_none(
 
 
 def test_a_sensitive_page_is_known_and_reaches_no_person(
-    settings: Settings, materialize: Materialize, warehouse: Query, scratch_warehouse: Callable[..., Any]
+    settings: Settings,
+    materialize: Materialize,
+    warehouse: Query,
+    scratch_warehouse: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     panel(settings, "p.csv", PAGES)
+    monkeypatch.setenv("BROWSE_SENSITIVE_TOPICS_PURPOSE", "a study of health information")
     materialize(*ASSETS)
+    health = "SELECT topic_id, method FROM page_topics WHERE domain = 'another-unheard-of.example'"
+    assert warehouse(health) == [("286", "page_classifier")]
+    monkeypatch.delenv("BROWSE_SENSITIVE_TOPICS_PURPOSE")
+    materialize("page_topics")
+    assert warehouse(health) == [(None, "withheld")]
     with scratch_warehouse() as con:
         load_reference(con, ["topics"])
         con.execute("CREATE TEMP TABLE topic_ancestry AS " + read_sql("topic_ancestry"), {"with_sensitive": False})
