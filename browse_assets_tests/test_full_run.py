@@ -116,7 +116,7 @@ def told(run: FullRun, attribute: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("attribute", "least_accuracy", "least_people"),
-    [("language", 0.97, 0.85), ("country", 0.75, 0.6), ("chronotype", 0.65, 0.5)],
+    [("language", 0.97, 0.7), ("country", 0.8, 0.5), ("chronotype", 0.75, 0.3)],
 )
 def test_planted_attributes_are_told(run: FullRun, attribute: str, least_accuracy: float, least_people: float) -> None:
     found = told(run, attribute)
@@ -134,7 +134,7 @@ def test_planted_utc_offsets_are_told_within_an_hour(run: FullRun) -> None:
     hours = found["value"].str.removeprefix("UTC").str.removesuffix(":00").astype(int)
     right = (hours - found["utc_offset_hours"]).abs() <= 1
     print(f"time_zone: {right.mean():.3f} of {len(found)}, p {found['probability'].mean():.3f}")
-    assert right.mean() >= 0.7
+    assert right.mean() >= 0.8
     assert found["probability"].mean() - right.mean() <= 0.1
 
 
