@@ -95,7 +95,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
         return table_result(
             con,
             INTEREST_PROFILE,
-            preview_select="SELECT user_key, topic, lift, probability, is_interested, evidence_text "
+            preview_select="SELECT user_key, topic, probability, evidence_text "
             "FROM interest_profile ORDER BY probability DESC, user_key, topic LIMIT 5",
             extra={
                 "sensitive topics": f"stored; purpose: {purpose}" if purpose else "left out",

@@ -4,6 +4,7 @@ What belongs here: its runs, metrics, tables, figures, data and model. What does
 (`analysis/topic_training.py`), how other trainings are logged (`training.py`).
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -70,11 +71,7 @@ def _log_head(mlflow: Any, training: "TopicTraining", head: str, quality: "HeadQ
     mlflow.log_metrics({name: v for name, v in quality.overall.items() if v == v})
     table = quality.per_class.assign(topic=quality.per_class["topic_id"].map(names).fillna("(nothing)"))
     numbers = ("precision", "recall", "f1", "support")
-    values = {
-        f"{name}_{row['topic_id'] or 'nothing'}": float(row[name])
-        for row in table.to_dict("records")
-        for name in numbers
-    }
+    values = {f"{name}_{_slug(row['topic'])}": float(row[name]) for row in table.to_dict("records") for name in numbers}
     mlflow.log_metrics({name: value for name, value in values.items() if value == value})
     mlflow.log_table(table.astype(object).where(table.notna(), None), "per_class.json")
     mlflow.log_figure(coverage_precision_figure(quality.curve, fitted.threshold), "figures/coverage_precision.png")
@@ -90,6 +87,11 @@ def _log_head(mlflow: Any, training: "TopicTraining", head: str, quality: "HeadQ
     mlflow.log_input(mlflow.data.from_pandas(held_out, name=f"{head}_held_out"), context="held out")
     if head == "page":
         _log_model(mlflow, fitted)
+
+
+def _slug(topic: str) -> str:
+    """A topic's name in letters that MLflow allows in the name of a metric."""
+    return re.sub(r"[^a-z0-9]+", "_", topic.lower()).strip("_")
 
 
 def _log_model(mlflow: Any, head: Any) -> None:
