@@ -150,7 +150,7 @@ def _segment(ordered: pd.DataFrame, values: FloatArray, params: dict[str, Any]) 
         chance=chance,
         k=k,
         stability=_stability(known, segment, k, params),
-        reason=_why_several(k, silhouette[k], max(chance)),
+        reason=_why_several(k, silhouette, max(chance)),
         params=params | {"k": k},
         model=model,
     )
@@ -332,8 +332,14 @@ def _why_one(people: int, min_people: int, silhouette: dict[int, float], chance:
     return f"every division into two or more has a segment of fewer than {min_people} people"
 
 
-def _why_several(k: int, silhouette: float, chance: float) -> str:
-    reason = f"{k} segments have the highest mean silhouette, {silhouette:.2f} ({chance:.2f} by chance)"
+def _why_several(k: int, silhouettes: dict[int, float], chance: float) -> str:
+    silhouette = silhouettes[k]
+    what = (
+        "have the highest mean silhouette"
+        if len(silhouettes) > 1
+        else "are all that so few people allow: mean silhouette"
+    )
+    reason = f"{k} segments {what}, {silhouette:.2f} ({chance:.2f} by chance)"
     if silhouette <= WEAK_SILHOUETTE:
         reason += f"; at most {WEAK_SILHOUETTE}: people shade into each other, read with care"
     return reason
