@@ -55,6 +55,15 @@ PAGES: list[tuple[str, str, dict[str, str]]] = [
     ("https://www.bitcoinira.com/", "Bitcoin IRA: crypto for your retirement account", {"crypto": "shopping"}),
     ("https://www.coinhouse.com/fr/acheter", "Acheter du Bitcoin par virement", {"crypto": "shopping"}),
     ("https://www.taxhelp.example.com/", "Owe the IRS back taxes? Free case review", {}),
+    ("https://www.nowherepawcover.ca/quebec", "Coverage for Quebec dogs & cats", {"pet_insurance": "shopping"}),
+    ("https://www.nowhere.example.com/t/9", "Nowhere vs. Elsewhere for a dog's policy", {"pet_insurance": "shopping"}),
+    ("https://www.nowhere.example.com/quote", "Renters from $5/mo", {"home_insurance": "shopping"}),
+    ("https://www.seasidehotel.example.com/pets", "Pet policy: dogs welcome for $15 per night", {}),
+    ("https://www.dentist.example.com/", "Family dentist: we accept most insurance plans", {}),
+    ("https://www.solar.example.com/quote", "Solar panels for your home: loans available", {}),
+    ("https://www.carhire.example.com/", "Car rental: compare prices, collision coverage", {}),
+    ("https://www.telecom.example.com/coverage", "5G coverage: check your home, from $25 a month", {}),
+    ("https://www.petinsurance-nowhere.com/blog/beaches", "Best beaches for dogs", {}),
 ]
 
 
