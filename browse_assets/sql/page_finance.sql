@@ -133,6 +133,8 @@ judged AS (
                 OR about_shopping AND ends_with(named_in, 'together')
                 -- Funds and coins are read about as markets; a loan or an insurance hardly.
                 OR is_short AND (about_shopping OR is_named_twice AND finance_product NOT IN ('investing', 'crypto'))
+                -- What a site that nobody knows calls by an exact name, or offers, it sells.
+                OR is_short AND is_unknown AND NOT is_trade AND finance_product NOT IN ('investing', 'crypto')
                 OR is_short AND is_unknown AND named_in = 'well together' THEN 'shopping'
         END AS intent,
         concat_ws(', ',
