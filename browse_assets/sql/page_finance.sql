@@ -1,7 +1,8 @@
 -- What: one row per page, financial product that it is about, and what a visit of it shows.
 -- Columns: page_id, finance_product, intent (shopping or servicing), is_front_page, why.
 -- About which products: those that search terms name, else path and subdomain, else title; on a financial
---   site then the looser words of such sites, else description and keywords, else the site's own product.
+--   site then the looser words of such sites, else description and keywords, else the site's own product; last, what a
+--   thing and an offer name together (finance_together.sql).
 -- Servicing (logging in to, using what one has) is decided first, and only on sites of providers and in
 --   search terms. Shopping is comparing, rates, applying: on other sites the words for it must be there
 --   too, and news is reading. Debt relief, jobs, a company's own news and look-alikes are neither.

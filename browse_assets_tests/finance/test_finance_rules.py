@@ -1,7 +1,8 @@
 """Which pages the rules call shopping or servicing: cases by hand, and the labelled set with its floors.
 
 Both sets were written by people who did not read the rules. The rules were improved on the errors of all labelled
-pages and of the seen half of the fresh ones, never on the unseen half. `python -m browse_assets_tests.finance` prints the figures of the README.
+pages and of the seen half of the fresh ones, never on the unseen
+half. `python -m browse_assets_tests.finance` prints the figures of the README.
 """
 
 from collections.abc import Callable
