@@ -1,4 +1,4 @@
-"""Whether a site's name alone says that it is a bank, a lender or an insurer, which no list need know.
+"""What a site's name alone says of finance: that it is a bank, a lender, an insurer ..., which no list need know.
 
 What belongs here: splitting a registrable domain into words and weighing them; pure, once per distinct
 domain. What does not: the words (`data/reference/finance_host_words.csv`), what a page of the site is
@@ -14,7 +14,8 @@ import pyarrow as pa
 # Hints are added up: a word that says it alone weighs as much as two that only hint at it.
 STRONG, WEAK, AGAINST = 2, 1, -2
 ENOUGH = 2
-MEANINGS = ("bank", "lender", "insurer", "hint", "against", "trap")
+KINDS = ("bank", "lender", "insurer", "broker", "tax", "crypto_exchange", "credit_bureau")
+MEANINGS = (*KINDS, "hint", "against", "trap", "object")
 PLACES = ("any", "start", "end", "word", "suffix")
 
 
@@ -26,8 +27,9 @@ class HostWord:
         word: lower case, as it stands in a name.
         place: where it counts: `any`, at the `start` or the `end` of a part between hyphens, as a whole
             such part (`word`), or as the public suffix (`suffix`).
-        meaning: `bank`, `lender` or `insurer` say so alone, two `hint`s together say bank, `against`
-            takes a strong word's weight away, a `trap` only covers the letters of a word within it.
+        meaning: a kind of site (`bank`, `lender`, ...) says so alone, two `hint`s together say bank, `against`
+            takes a strong word's weight away, a `trap` only covers the letters of a word within it; an
+            `object` says nothing of the site, but may name a product together with the page's text.
         product: financial product that the word names; empty where it names none.
     """
 
@@ -39,7 +41,7 @@ class HostWord:
 
 @dataclass(frozen=True)
 class FinanceHost:
-    """What the name of a financial site says: `bank`, `lender` or `insurer`, its product, the words."""
+    """What the name of a financial site says: its kind, its product, the words."""
 
     kind: str
     product: str
@@ -102,7 +104,7 @@ class HostWords:
         label = domain.removesuffix(f".{suffix}").split(".")[-1]
         found = self.split(label)
         found += [entry for entry in self.by_word.get(suffix, ()) if entry.place == "suffix"]
-        strong = [entry for entry in found if entry.meaning in ("bank", "lender", "insurer")]
+        strong = [entry for entry in found if entry.meaning in KINDS]
         hints = {entry.word for entry in found if entry.meaning == "hint"}
         against = sum(entry.meaning == "against" for entry in found)
         weight = STRONG * len({entry.word for entry in strong}) + WEAK * len(hints) + AGAINST * against
@@ -117,10 +119,22 @@ class HostWords:
         return FinanceHost(kind, product, tuple(entry.word for entry in found if entry.meaning != "trap"))
 
 
+def words_in_hosts(domains: Iterable[tuple[str, str]], words: HostWords) -> pa.Table:
+    """One row per (registrable domain, public suffix) whose name has a known word; columns domain, words."""
+    found = {
+        domain: " ".join(
+            entry.word for entry in words.split(domain.removesuffix(f".{suffix}")) if entry.meaning != "trap"
+        )
+        for domain, suffix in sorted(set(domains))
+    }
+    named = {domain: text for domain, text in found.items() if text}
+    return pa.table({"domain": pa.array(named, pa.string()), "words": pa.array(named.values(), pa.string())})
+
+
 def describe_finance_hosts(domains: Iterable[tuple[str, str]], words: HostWords) -> pa.Table:
     """One row per (registrable domain, public suffix) whose name alone says that it is financial.
 
-    Returns columns domain, kind (bank, lender, insurer), default_product (empty when the name says none)
+    Returns columns domain, kind (of KINDS), default_product (empty when the name says none)
     and words (the reason).
     """
     rows = [(domain, judged) for domain, suffix in sorted(set(domains)) if (judged := words.judge(domain, suffix))]

@@ -11,7 +11,7 @@ from datetime import datetime
 import dagster as dg
 import duckdb
 
-from browse_assets.analysis.finance_hosts import HostWord, HostWords, describe_finance_hosts
+from browse_assets.analysis.finance_hosts import HostWord, HostWords, describe_finance_hosts, words_in_hosts
 from browse_assets.analysis.hosts import public_suffix
 from browse_assets.assets.events import scrubbed_events
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
@@ -95,6 +95,8 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
             "finance_sections",
             "finance_terms",
             "finance_intents",
+            "finance_objects",
+            "finance_offers",
             "finance_page_signs",
             "finance_site_terms",
             "finance_vetoes",
@@ -105,6 +107,7 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
     con.execute("DROP TABLE IF EXISTS finance_signs")
     label_pages(con, "finance_signs", "kind", "SELECT kind, pattern FROM reference_finance_page_signs", _SIGN_TEXT)
     _label(con, "finance_named", ("path", "title", "search_terms"))
+    _label_together(con)
     # What only a description names counts on financial sites alone.
     con.execute(
         "CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM pages "
@@ -124,8 +127,9 @@ def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
     domains = con.execute(
         "SELECT DISTINCT domain FROM scrubbed_events WHERE load_id > ? ORDER BY 1", [since]
     ).fetchall()
-    named = describe_finance_hosts(((domain, public_suffix(domain)) for (domain,) in domains if domain), host_words())
-    con.register("named_sites", named)
+    names = [(domain, public_suffix(domain)) for (domain,) in domains if domain]
+    con.register("named_sites", describe_finance_hosts(names, host_words()))
+    con.register("words_of_names", words_in_hosts(names, HostWords(_listed_words())))
     con.execute("CREATE OR REPLACE TEMP TABLE finance_sites AS " + read_sql("finance_sites"))
     con.execute(
         "CREATE OR REPLACE TEMP TABLE guarded_domains AS SELECT domain FROM finance_sites UNION "
@@ -137,8 +141,12 @@ def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
 
 def host_words() -> HostWords:
     """The words by which names of banks, lenders and insurers are known."""
+    return HostWords([word for word in _listed_words() if word.meaning != "object"])
+
+
+def _listed_words() -> list[HostWord]:
     with (REFERENCE_DIR / "finance_host_words.csv").open(encoding="utf-8", newline="") as file:
-        return HostWords([HostWord(*row.values()) for row in csv.DictReader(file)])
+        return [HostWord(*row.values()) for row in csv.DictReader(file)]
 
 
 def _label(con: duckdb.DuckDBPyConnection, target: str, fields: tuple[str, ...]) -> None:
@@ -152,6 +160,36 @@ def _label(con: duckdb.DuckDBPyConnection, target: str, fields: tuple[str, ...])
         by_list = "title" if (target, field) == ("finance_intents", "about") else field
         label_pages(con, "found_labels", label, listed.format(by_list), _TEXTS[field])
         con.execute(f"INSERT INTO {target} SELECT page_id, '{field}', {label} FROM found_labels")
+
+
+def _label_together(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to `finance_named` what a thing and an offer name together: `dogs` and `coverage` for two of its words.
+
+    On all texts of the page and the words of the site's name; weaker than an exact term.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE all_pages AS SELECT * FROM pages")
+    con.execute("CREATE OR REPLACE TEMP TABLE pages AS " + read_sql("finance_fronts"))
+    offers = (
+        "SELECT offer || ' ' || weight || ' ' || row_number() OVER (ORDER BY offer, pattern), pattern "
+        "FROM reference_finance_offers"
+    )
+    # A company's name is a thing too: `geico` is about cars.
+    objects = (
+        "SELECT finance_product, pattern FROM reference_finance_objects UNION ALL "
+        "SELECT default_product, '\\b' || split_part(domain, '.', 1) || '\\b' FROM reference_finance_domains "
+        "WHERE default_product <> 'banking' AND length(split_part(domain, '.', 1)) >= 5"
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE found_words (page_id UUID, field VARCHAR, kind VARCHAR, word VARCHAR)")
+    for kind, patterns in (("offer", offers), ("object", objects)):
+        for field in ("front_text", "about_text"):
+            con.execute("DROP TABLE IF EXISTS found_labels")
+            label_pages(con, "found_labels", "word", patterns, field)
+            con.execute(f"INSERT INTO found_words SELECT page_id, '{field}', '{kind}', word FROM found_labels")
+        # Few pages offer anything: only on those are things looked for.
+        con.execute("CREATE OR REPLACE TEMP TABLE offered AS " + read_sql("finance_offered"))
+        con.execute("CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM pages SEMI JOIN offered USING (page_id)")
+    con.execute("INSERT INTO finance_named " + read_sql("finance_together"))
+    con.execute("CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM all_pages")
 
 
 def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,7 +1,8 @@
 -- What: one row per page, financial product that it is about, and what a visit of it shows.
 -- Columns: page_id, finance_product, intent (shopping or servicing), is_front_page, why.
 -- About which products: those that search terms name, else path and subdomain, else title; on a financial
---   site then the looser words of such sites, else description and keywords, else the site's own product.
+--   site then the looser words of such sites, else description and keywords, else the site's own product; last, what a
+--   thing and an offer name together (finance_together.sql).
 -- Servicing (logging in to, using what one has) is decided first, and only on sites of providers and in
 --   search terms. Shopping is comparing, rates, applying: on other sites the words for it must be there
 --   too, and news is reading. Debt relief, jobs, a company's own news and look-alikes are neither.
@@ -24,7 +25,9 @@ vetoes AS (
         page_id,
         bool_or(veto = 'news') AS is_news,
         bool_or(veto = 'reading') AS is_reading,
-        bool_or(veto NOT IN ('news', 'reading')) AS is_vetoed
+        bool_or(veto = 'aside') AS is_aside,
+        bool_or(veto = 'trade') AS is_trade,
+        bool_or(veto NOT IN ('news', 'reading', 'aside', 'trade')) AS is_vetoed
     FROM finance_vetoes
     GROUP BY page_id
 ),
@@ -46,6 +49,9 @@ judged_pages AS (
         pages.path_words <= 6 AS is_short,
         pages.is_front_page AND pages.domain NOT IN (SELECT domain FROM reference_domains) AS is_unknown_front_page,
         coalesce(vetoes.is_reading, FALSE) AS is_reading,
+        coalesce(vetoes.is_aside, FALSE) AS is_aside,
+        coalesce(vetoes.is_trade, FALSE) AS is_trade,
+        pages.domain NOT IN (SELECT domain FROM reference_domains) AS is_unknown,
         coalesce(vetoes.is_vetoed, FALSE) AS is_vetoed
     FROM pages
     LEFT JOIN page_sites AS sites USING (page_id)
@@ -59,14 +65,15 @@ ranked AS (
         field,
         count(*) OVER (PARTITION BY page_id, finance_product) > 1 AS is_named_twice,
         dense_rank() OVER (PARTITION BY page_id ORDER BY list_position(
-            ['search_terms', 'path', 'title', 'site path', 'site title', 'about'], field)) AS place
+            ['search_terms', 'path', 'title', 'site path', 'site title', 'about', 'well together', 'together'], field)) AS place
     FROM finance_named
 ),
 by_site AS (
     SELECT page_id, default_product
     FROM judged_pages
     WHERE coalesce(default_product, '') <> ''
-      AND (page_id NOT IN (SELECT page_id FROM finance_named) OR (is_front_page AND is_provider)
+      AND (page_id NOT IN (SELECT page_id FROM finance_named WHERE NOT ends_with(field, 'together')
+               OR default_product = 'banking' AND finance_product <> 'investing') OR (is_front_page AND is_provider)
            OR kind IN ('payday', 'tax', 'crypto_exchange'))
 ),
 named AS (
@@ -78,7 +85,8 @@ named AS (
 -- A product that is part of another's name, and the other.
 within AS (
     SELECT * FROM (VALUES
-        ('medical_insurance', 'travel_insurance'), ('retirement', 'crypto'), ('credit_reporting', 'payday_loans')
+        ('medical_insurance', 'travel_insurance'), ('retirement', 'crypto'), ('credit_reporting', 'payday_loans'),
+        ('personal_loans', 'auto_loans'), ('personal_loans', 'mortgages'), ('personal_loans', 'student_loans')
     ) AS pairs (finance_product, other)
 ),
 about_products AS (
@@ -104,19 +112,31 @@ judged AS (
                 WHEN is_shopping THEN 'shopping'
             END
             WHEN is_provider OR is_comparison THEN CASE
+                -- What a company tells beside its products: its blog, its race.
+                WHEN (is_aside OR is_trade AND known_by <> 'by list') AND named_in NOT IN ('path', 'title') THEN NULL
                 WHEN named_in IN ('path', 'title', 'site path') THEN 'shopping'
                 WHEN is_shopping OR named_in = 'site' AND (is_front_page OR kind IN ('payday', 'tax', 'crypto_exchange') AND is_named) THEN 'shopping'
-                WHEN named_in = 'about' AND about_shopping AND NOT is_front_page THEN 'shopping'
+                WHEN named_in IN ('about', 'together', 'well together') AND about_shopping AND NOT is_front_page THEN 'shopping'
+                -- All that a company of one product shows is about it.
+                WHEN is_provider AND NOT is_reading AND NOT is_news AND (
+                    named_in IN ('about', 'together', 'well together')
+                    OR named_in IN ('site', 'site title') AND finance_product = default_product AND default_product <> 'banking'
+                ) THEN 'shopping'
             END
             WHEN is_news OR is_reading THEN NULL
-            WHEN is_servicing THEN CASE WHEN named_in IN ('path', 'title') THEN 'servicing' END
-            WHEN named_in IN ('path', 'title') AND (
-                is_shopping
+            -- A dentist takes insurances, a shop gives loans.
+            WHEN is_trade AND named_in NOT IN ('path', 'title') THEN NULL
+            WHEN named_in = 'about' AND NOT is_named_twice THEN NULL
+            WHEN is_servicing THEN 'servicing'
+            WHEN is_shopping
                 -- Who puts it on the front page sells it.
                 OR is_unknown_front_page
+                OR about_shopping AND ends_with(named_in, 'together')
                 -- Funds and coins are read about as markets; a loan or an insurance hardly.
                 OR is_short AND (about_shopping OR is_named_twice AND finance_product NOT IN ('investing', 'crypto'))
-            ) THEN 'shopping'
+                -- What a site that nobody knows calls by an exact name, or offers, it sells.
+                OR is_short AND is_unknown AND NOT is_trade AND finance_product NOT IN ('investing', 'crypto')
+                OR is_short AND is_unknown AND named_in = 'well together' THEN 'shopping'
         END AS intent,
         concat_ws(', ',
             CASE

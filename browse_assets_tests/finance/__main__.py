@@ -10,8 +10,13 @@ from browse_assets_tests.finance import measure
 
 def main() -> None:
     """Print precision and recall of the labelled pages by set and product, and of banks by their names."""
-    for name in ("labelled_pages", "fresh_pages"):
-        rows = measure.read(f"{name}.csv")
+    fresh = measure.read("fresh_pages.csv")
+    sets = {
+        "labelled pages": measure.read("labelled_pages.csv"),
+        "fresh pages, seen half": measure.fresh_half(fresh, "seen"),
+        "fresh pages, unseen half": measure.fresh_half(fresh, "unseen"),
+    }
+    for name, rows in sets.items():
         with tempfile.TemporaryDirectory() as folder:
             os.environ |= {"BROWSE_DATA_DIR": folder, "BROWSE_SECRET_KEY": "ab" * 32}
             with open_databases(load_settings(), warehouse="write") as con:

@@ -164,6 +164,16 @@ def half_of(domain: str) -> str:
     return "held_out" if int(hashlib.sha256(domain.encode()).hexdigest(), 16) % 2 else "dev"
 
 
+def fresh_half(rows: Sequence[Row], half: str) -> list[Row]:
+    """Fresh pages of one half, by the hash of the registrable domain: of `unseen` nobody read an error."""
+    if half not in ("seen", "unseen"):
+        raise ValueError(f"{half} is no half")
+    raw = [row["url"].split("/")[2].lower() for row in rows]
+    domains = {host["raw_host"]: host["domain"] for host in describe_hosts(raw).to_pylist()}
+    wanted = {"seen": "dev", "unseen": "held_out"}[half]
+    return [row for row, host in zip(rows, raw, strict=True) if half_of(domains[host]) == wanted]
+
+
 def _by_name(words: HostWords, domain: str) -> bool:
     return words.judge(domain, public_suffix(domain)) is not None
 
