@@ -40,6 +40,11 @@ PAGES: list[tuple[str, str, dict[str, str]]] = [
     ("https://www.nolo.com/bankruptcy/payday-loans", "Payday loans in bankruptcy", {}),
     ("https://www.firstnationalbankofnowhere.com/", "", {"banking": "shopping"}),
     ("https://secure.firstnationalbankofnowhere.com/login", "", {"banking": "servicing"}),
+    (
+        "https://my.somewherecu.org/accounts/summary",
+        "Account Summary | Somewhere Credit Union",
+        {"banking": "servicing"},
+    ),
     ("https://www.nowherefcu.org/loans/auto", "Auto loans", {"auto_loans": "shopping"}),
     ("https://www.sparkasse-nirgendwo.de/girokonto/eroeffnen", "Girokonto eröffnen", {"banking": "shopping"}),
     ("https://www.example.de/kfz", "Kfz-Versicherung Vergleich: günstige Tarife", {"auto_insurance": "shopping"}),
