@@ -80,7 +80,8 @@ def test_a_german_with_german_sites(countries: pd.DataFrame) -> None:
 
 
 def test_sites_tell_countries_of_one_language_apart(countries: pd.DataFrame) -> None:
-    assert placed(countries, "de", days_around(18), domains={"AT": 25, "DE": 20})["country"] == "AT"
+    assert placed(countries, "de", days_around(18), domains={"AT": 40, "DE": 10})["country"] == "AT"
+    assert "country" not in placed(countries, "de", days_around(18), domains={"AT": 25, "DE": 20})
     assert placed(countries, "en", days_around(19), domains={"GB": 30})["country"] == "GB"
 
 
