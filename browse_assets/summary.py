@@ -153,7 +153,7 @@ def _answers(con: duckdb.DuckDBPyConnection) -> list[str]:
 def _churn(con: duckdb.DuckDBPyConnection) -> str:
     best = con.execute(
         "SELECT model, roc_auc, roc_auc_low, roc_auc_high, log_loss, is_champion FROM churn_model "
-        "WHERE model NOT IN ('dummy', 'one_rule_recency') ORDER BY is_champion DESC, log_loss LIMIT 1"
+        "WHERE model NOT IN ('dummy', 'one_rule') ORDER BY is_champion DESC, log_loss LIMIT 1"
     ).fetchone()
     baseline = con.execute("SELECT log_loss FROM churn_model WHERE model = 'dummy'").fetchone()
     if best is None or baseline is None:

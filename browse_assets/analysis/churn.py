@@ -1,9 +1,9 @@
-"""Training of churn: candidates on snapshots of people, in order of time, and who is promoted.
+"""Training of churn: candidates on labelled rows of people, and what each is worth on rows that none has seen.
 
-Here: which rows fit, tune, calibrate, set the threshold and test; the comparison on the test
-snapshot; the champion or the reason why there is none. Not here: the times of the snapshots
-(`churn_windows`), what the candidates are made of (`churn_candidates`), metrics (`evaluation`),
-scores of people and their reasons (`churn_scores`), features and tables (SQL), logging (assets).
+Here: which rows fit, tune, calibrate, set the threshold and test, and the comparison on the test. Not
+here: the times of the snapshots (`churn_windows`), what the candidates are made of (`churn_candidates`),
+metrics (`evaluation`), who becomes champion (`churn_promotion`), scores of people and their reasons
+(`churn_scores`), features and tables (SQL), logging (assets).
 """
 
 from collections.abc import Sequence
@@ -16,34 +16,34 @@ import pandas as pd
 
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
-    DUMMY,
     MODELS,
-    ONE_RULE,
     Fold,
     Tuned,
     calibrate,
     churn_probability,
-    feature_matrix,
     new_pipeline,
+    refitted,
     tune,
 )
+from browse_assets.analysis.churn_features import feature_frame
 from browse_assets.analysis.churn_windows import WindowPlan
-from browse_assets.analysis.evaluation import (
-    METRICS,
-    best_f1_threshold,
-    interval,
-    resample_metrics,
-)
+from browse_assets.analysis.evaluation import METRICS, best_f1_threshold, interval, resample_metrics
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
+SEED = 20261122
 # With fewer of either outcome, an interval of any metric spans nearly everything.
 MIN_PER_CLASS = 10
 # Each of fitting, calibrating and setting the threshold must see both outcomes a few times.
 MIN_PER_CLASS_IN_PART = 5
 PEOPLE_FOLDS = 3
+# Where there is no order in time, one person in four is for the test.
+TEST_HANDS = 4
 PERMUTATIONS = 5
+# What the permutation importances look at: more changes no figure that anybody could read.
+IMPORTANCE_ROWS = 1_000
+IMPORTANCE_FEATURES = 50
 RANDOM_TEST_SHARE = 0.3
 
 TABLE_COLUMNS = (
@@ -51,8 +51,6 @@ TABLE_COLUMNS = (
     "people",
     *(f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_low", "_high")),
     "threshold",
-    "is_champion",
-    "reason",
 )
 
 
@@ -62,25 +60,31 @@ class ChurnTraining:
 
     Attributes:
         status: 'trained' or 'not_enough_history'.
-        reason: why there is not enough history, or why there is this or no champion, in words.
-        champion: name of the promoted candidate, None if none is.
+        reason: why there is not enough history, in words; empty when trained.
+        split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
+            are of one time).
+        best: the model (no baseline) of the lowest log loss on the test.
         features: the features, in the order that the estimators expect.
-        table: one row per candidate: model, people (in the test snapshot), each metric with
-            _low and _high (95% bootstrap over people), threshold, is_champion, reason.
-        estimators: fitted and calibrated, by candidate.
+        table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
+            over people), threshold.
+        estimators: fitted and calibrated, by candidate; they take `feature_frame(rows, features)`.
         tuned: chosen parameters and log loss in tuning, by candidate.
-        predictions: one row per person of the test snapshot: user_key, churned (0 or 1), then P of
-            each candidate in a column of its name. Nothing of it was used before.
-        importances: one row per model and feature: mean and deviation (`importance`,
-            `importance_sd`) of what permuting the feature adds to the log loss on the test.
-        random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to
-            show what mixing times and people promises beyond `roc_auc`.
+        predictions: one row per person of the test: user_key, churned (0 or 1), then P of each candidate in a
+            column of its name. Nothing of it was used before.
+        test: the test rows' features, in the order of `predictions`.
+        train: features of all rows that were learned from, with `churned` (0 or 1).
+        importances: one row per model and feature: mean and deviation (`importance`, `importance_sd`) of what
+            permuting the feature adds to the log loss on the test.
+        random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
+            mixing times and people promises beyond `roc_auc`.
         rows: number of rows that fit, calibrate, set the threshold and test.
+        folds: how the candidates were tuned, in words.
     """
 
     status: Literal["trained", "not_enough_history"]
     reason: str
-    champion: str | None = None
+    split: Literal["time", "people"] = "time"
+    best: str | None = None
     features: tuple[str, ...] = ()
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TABLE_COLUMNS)))
     estimators: dict[str, Any] = field(default_factory=dict)
@@ -88,15 +92,18 @@ class ChurnTraining:
     predictions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["user_key", "churned", *CANDIDATES])
     )
+    test: pd.DataFrame = field(default_factory=pd.DataFrame)
+    train: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["churned"]))
     importances: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["model", "feature", "importance", "importance_sd"])
     )
     random_split_auc: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    folds: str = ""
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """Positions of the rows that each step of training may see; no row is in two of them."""
 
     fit: IntArray
@@ -105,12 +112,20 @@ class _Parts:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Labelled rows in order of time and person."""
+class LabelledRows:
+    """Labelled rows in an order that depends on what they say, not on who they are of.
+
+    Attributes:
+        user_key: the person.
+        time: the snapshot.
+        person: number of the person, the same in all rows of theirs.
+        x: typed features.
+        y: 1 for churned, else 0.
+    """
 
     user_key: pd.Series
     time: pd.Series
-    bucket: npt.NDArray[np.uint64]
+    person: IntArray
     x: pd.DataFrame
     y: IntArray
 
@@ -118,80 +133,84 @@ class _Rows:
 def train_churn(
     snapshots: pd.DataFrame,
     *,
-    plan: WindowPlan,
+    plan: WindowPlan | None,
     features: Sequence[str],
-    seed: int = 20261122,
-    recency_feature: str = "days_since_last",
+    seed: int = SEED,
+    rule_feature: str | None = None,
 ) -> ChurnTraining:
-    """Train, compare and maybe promote, each step on rows that the steps before did not see.
+    """Train and compare the candidates, each step on rows that the steps before did not see.
 
-    The plan's last snapshot is the test. Of the training snapshots (each outcome over when the
-    test snapshot is taken), the latest calibrates with one half of its people and sets the
-    threshold (highest F1) with the other; the earlier ones fit and tune. With one training
-    snapshot, or too few of an outcome in a half, its people are divided 60:20:20 by hash instead.
-    Tuning takes folds in time where outcomes are over in time, else folds of people.
+    With a plan, its last snapshot is the test. Of the training snapshots (each outcome over when the test
+    snapshot is taken), the latest calibrates with one half of its people and sets the threshold with the
+    other; the earlier ones fit and tune. With one training snapshot, or too few of an outcome in a half,
+    its people are divided 60:20:20 instead. Tuning takes folds forward in time where outcomes are over in
+    time, else folds of people. Without a plan all rows are of one time: a quarter of the people is the
+    test, the others are divided 60:20:20, tuning takes folds of people.
 
-    The champion is the model (not a baseline) with the lowest log loss on the test snapshot, if
-    the 95% interval of its paired difference to the dummy lies below 0 and its log loss is not
-    above that of the one rule, days since the last visit. The dummy is calibrated as the models
-    are, so that no model wins by knowing the newest base rate.
+    In the end each candidate is fitted once more, as it was tuned, on all that calibrated and set the
+    threshold too; its calibration and threshold stay. The baselines are calibrated as the models are, so
+    that no model wins by knowing the newest base rate.
+
+    Who is in which part depends on what the rows say, never on a person's key.
 
     Args:
         snapshots: one row per user_key and snapshot_time, with `eligible`, `churned` (NULL where
-            unknown) and the features (numbers, NULL allowed). Other rows and columns are ignored.
-        plan: the times of the snapshots.
+            unknown) and the features (numbers or text, NULL allowed). Other rows and columns are ignored.
+        plan: the times of the snapshots; None when there is no order in time.
         features: names of the columns to learn from.
         seed: of trees, permutations, bootstrap and random split.
-        recency_feature: the one rule's only feature, one of `features`.
+        rule_feature: the one rule's only feature, one of `features`; None takes what tells most.
 
     Raises:
-        ValueError: a column is missing, a person is doubled in a snapshot, or `recency_feature`
+        ValueError: a column is missing, a person is doubled in a snapshot, or `rule_feature`
             is not a feature. Too little data is a result, not an error.
     """
-    if recency_feature not in features:
-        raise ValueError(f"{recency_feature} is not among the features")
-    if plan.too_short:
+    if rule_feature is not None and rule_feature not in features:
+        raise ValueError(f"{rule_feature} is not among the features")
+    if plan is not None and plan.too_short:
         return ChurnTraining(status="not_enough_history", reason=plan.warning)
-    rows = _labelled_rows(snapshots, features)
-    is_test = (rows.time == plan.test_time).to_numpy()
-    is_train = rows.time.isin(plan.train_times).to_numpy()
-    lacking = _lacking("training", rows.y[is_train]) or _lacking("test", rows.y[is_test])
+    rows = labelled_rows(snapshots, features)
+    train, test = _train_and_test(rows, plan)
+    lacking = _lacking("training", rows.y[train]) or _lacking("test", rows.y[test])
     if lacking:
         return ChurnTraining(status="not_enough_history", reason=lacking)
-    parts = _divide(rows, np.flatnonzero(is_train))
+    parts = _divide(rows, train, in_time=plan is not None)
     if parts is None:
         return ChurnTraining(
             status="not_enough_history",
-            reason=f"{int(is_train.sum())} training rows can't be divided so that fitting, "
+            reason=f"{len(train)} training rows can't be divided so that fitting, "
             f"calibration and threshold each see {MIN_PER_CLASS_IN_PART} of either outcome",
         )
 
-    test = np.flatnonzero(is_test)
-    recency_index = list(features).index(recency_feature)
-    folds = _folds(rows, parts.fit, plan)
+    folds, folds_in_words = _folds(rows, parts.fit, plan)
     tuned: dict[str, Tuned] = {}
     estimators: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
     probabilities: dict[str, FloatArray] = {}
     for name in CANDIDATES:
-        tuned[name] = tune(name, rows.x, rows.y, folds, recency_index=recency_index, seed=seed)
-        model = new_pipeline(name, tuned[name].params, recency_index=recency_index, seed=seed)
-        model.fit(rows.x.iloc[parts.fit], rows.y[parts.fit])
-        estimator = calibrate(model, rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
+        tuned[name] = tune(name, rows.x, rows.y, folds, seed=seed, rule_feature=rule_feature)
+
+        def fitted(part: IntArray, name: str = name) -> Any:
+            pipeline = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
+            return pipeline.fit(rows.x.iloc[part], rows.y[part])
+
+        estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
         thresholds[name] = best_f1_threshold(
             rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold])
         )
-        probabilities[name] = churn_probability(estimator, rows.x.iloc[test])
-        estimators[name] = estimator
+        estimators[name] = refitted(estimator, fitted(train))
+        probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
 
     samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed)
-    champion, reason = _champion({name: s["log_loss"] for name, s in samples.items()})
+    table = _table(samples, thresholds, len(test))
+    x_test = rows.x.iloc[test].reset_index(drop=True)
     return ChurnTraining(
         status="trained",
-        reason=reason,
-        champion=champion,
+        reason="",
+        split="people" if plan is None else "time",
+        best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
         features=tuple(features),
-        table=_table(samples, thresholds, len(test), champion, reason),
+        table=table,
         estimators=estimators,
         tuned=tuned,
         predictions=pd.DataFrame(
@@ -201,18 +220,26 @@ def train_churn(
                 **probabilities,
             }
         ),
-        importances=_importances(estimators, rows.x.iloc[test], rows.y[test], seed),
-        random_split_auc=_random_split_auc(rows, np.flatnonzero(is_train | is_test), tuned, recency_index, seed),
+        test=x_test,
+        train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
+        importances=_importances(estimators, x_test, rows.y[test], seed),
+        random_split_auc=_random_split_auc(rows, np.concatenate([train, test]), tuned, seed, rule_feature),
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
             "threshold": len(parts.threshold),
             "test": len(test),
         },
+        folds=folds_in_words,
     )
 
 
-def _labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> _Rows:
+def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledRows:
+    """Eligible rows with a known outcome, in the order of time and of what they say.
+
+    Raises:
+        ValueError: a column is missing, or a person has two rows of one time.
+    """
     needed = ("user_key", "snapshot_time", "eligible", "churned")
     missing = [name for name in needed if name not in snapshots.columns]
     if missing:
@@ -220,15 +247,44 @@ def _labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> _Rows:
     if snapshots.duplicated(["user_key", "snapshot_time"]).any():
         raise ValueError("snapshots have more than one row for a person and time")
     usable = snapshots["eligible"].fillna(False).astype(bool) & snapshots["churned"].notna()
-    # Sums over rows depend on their order in the last bits: order by key.
-    frame = snapshots[usable].sort_values(["snapshot_time", "user_key"], ignore_index=True)
-    keys = frame["user_key"].astype(str).to_numpy(dtype=object)
-    return _Rows(
-        user_key=frame["user_key"],
-        time=frame["snapshot_time"],
-        bucket=pd.util.hash_array(keys, categorize=False),
-        x=feature_matrix(frame, features),
-        y=frame["churned"].astype(bool).to_numpy().astype(np.intp),
+    frame = snapshots[usable].reset_index(drop=True)
+    x = feature_frame(frame, features)
+    churned = frame["churned"].astype(bool).rename("churned")
+    said = pd.util.hash_pandas_object(pd.concat([frame["snapshot_time"], churned, x], axis=1), index=False)
+    keys = frame["user_key"].astype(str)
+    # A person is what all their rows say together; keys only order people who say the same.
+    people = pd.DataFrame({"key": keys, "said": said}).groupby("key", sort=True)["said"].sum()
+    people = people.sort_values(kind="stable")
+    person = keys.map(pd.Series(np.arange(len(people)), index=people.index)).to_numpy(dtype=np.intp)
+    # Sums over rows depend on their order in the last bits, and so do drawn samples.
+    order = np.lexsort((person, frame["snapshot_time"].to_numpy()))
+    return LabelledRows(
+        user_key=frame["user_key"].iloc[order].reset_index(drop=True),
+        time=frame["snapshot_time"].iloc[order].reset_index(drop=True),
+        person=person[order],
+        x=x.iloc[order].reset_index(drop=True),
+        y=churned.to_numpy().astype(np.intp)[order],
+    )
+
+
+def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
+    """For each of the positions a hand from 0: the people of either outcome are dealt out in turn.
+
+    So each hand gets the same share of leavers, all rows of a person, and the same people whatever their keys.
+    """
+    dealt = pd.DataFrame({"person": rows.person[among], "churned": rows.y[among]})
+    people = dealt.groupby("person", sort=True)["churned"].max()
+    hand = people.groupby(people).cumcount() % hands
+    return np.asarray(dealt["person"].map(hand), dtype=np.intp)
+
+
+def _train_and_test(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray]:
+    if plan is None:
+        is_test = deal(rows, np.arange(len(rows.y)), TEST_HANDS) == 0
+        return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    return (
+        np.flatnonzero(rows.time.isin(plan.train_times).to_numpy()),
+        np.flatnonzero((rows.time == plan.test_time).to_numpy()),
     )
 
 
@@ -238,72 +294,44 @@ def _lacking(which: str, y: IntArray) -> str:
     if min(churned, stayed) >= MIN_PER_CLASS:
         return ""
     return (
-        f"the {which} snapshots hold {churned} people who left and {stayed} who stayed: "
+        f"the {which} rows hold {churned} people who left and {stayed} who stayed: "
         f"at least {MIN_PER_CLASS} of each are needed"
     )
 
 
-def _divide(rows: _Rows, train: IntArray) -> _Parts | None:
+def _divide(rows: LabelledRows, train: IntArray, *, in_time: bool) -> Parts | None:
     """Latest snapshot in halves where that leaves enough of both outcomes, else people 60:20:20."""
-    time, bucket = rows.time.to_numpy()[train], rows.bucket[train]
-    latest = time == time.max()
-    by_time = _Parts(
-        fit=train[~latest],
-        calibrate=train[latest & (bucket % 2 == 0)],
-        threshold=train[latest & (bucket % 2 == 1)],
-    )
-    fifth = bucket // 2 % 5
-    by_people = _Parts(fit=train[fifth < 3], calibrate=train[fifth == 3], threshold=train[fifth == 4])
-    for parts in (by_time, by_people):
+    latest = train[(rows.time.iloc[train] == rows.time.iloc[train].max()).to_numpy()]
+    half, fifth = deal(rows, latest, 2), deal(rows, train, 5)
+    by_time = Parts(fit=np.setdiff1d(train, latest), calibrate=latest[half == 0], threshold=latest[half == 1])
+    by_people = Parts(fit=train[fifth < 3], calibrate=train[fifth == 3], threshold=train[fifth == 4])
+    for parts in (by_time, by_people) if in_time else (by_people,):
         seen = [rows.y[part] for part in (parts.fit, parts.calibrate, parts.threshold)]
         if all(min(y.sum(), len(y) - y.sum()) >= MIN_PER_CLASS_IN_PART for y in seen):
             return parts
     return None
 
 
-def _folds(rows: _Rows, fit: IntArray, plan: WindowPlan) -> list[Fold]:
+def _folds(rows: LabelledRows, fit: IntArray, plan: WindowPlan | None) -> tuple[list[Fold], str]:
     """Pairs of positions to fit on and to hold out: forward in time if two such pairs exist."""
-    time = rows.time.iloc[fit]
-    known_at = time.map(plan.outcome_end)
-    forward = [(fit[(known_at <= t0).to_numpy()], fit[(time == t0).to_numpy()]) for t0 in sorted(time.unique())]
-    third = rows.bucket[fit] // 10 % PEOPLE_FOLDS
-    of_people = [(fit[third != k], fit[third == k]) for k in range(PEOPLE_FOLDS)]
 
     def usable(folds: list[Fold]) -> list[Fold]:
         return [f for f in folds if len(f[1]) and 0 < rows.y[f[0]].sum() < len(f[0])]
 
-    return usable(forward) if len(usable(forward)) >= 2 else usable(of_people)
-
-
-def _champion(log_loss: dict[str, pd.Series]) -> tuple[str | None, str]:
-    """Name of the promoted model or None, and why, from resampled log losses by candidate."""
-    now = {name: float(samples.iloc[0]) for name, samples in log_loss.items()}
-    best = min(MODELS, key=lambda name: (now[name], MODELS.index(name)))
-    low, high = interval((log_loss[best] - log_loss[DUMMY]).iloc[1:])
-    against = (
-        f"log loss {now[best]:.3f} against {now[DUMMY]:.3f} of always saying the base rate "
-        f"(difference {now[best] - now[DUMMY]:+.3f}, 95% interval {low:+.3f} to {high:+.3f})"
+    if plan is not None:
+        time = rows.time.iloc[fit]
+        known_at = time.map(plan.outcome_end)
+        forward = [(fit[(known_at <= t0).to_numpy()], fit[(time == t0).to_numpy()]) for t0 in sorted(time.unique())]
+        if len(usable(forward)) >= 2:
+            return usable(forward), f"{len(usable(forward))} folds forward in time"
+    third = deal(rows, fit, PEOPLE_FOLDS)
+    return (
+        usable([(fit[third != k], fit[third == k]) for k in range(PEOPLE_FOLDS)]),
+        f"{PEOPLE_FOLDS} folds of people",
     )
-    if not high < 0:
-        return (
-            None,
-            f"no champion: {best} is the best model, but does not surely beat it: {against}",
-        )
-    if now[best] > now[ONE_RULE]:
-        return None, (
-            f"no champion: {best} is the best model, but days since the last visit alone do "
-            f"better, log loss {now[ONE_RULE]:.3f}; {against}"
-        )
-    return best, f"{best}: {against}; days since the last visit alone {now[ONE_RULE]:.3f}"
 
 
-def _table(
-    samples: dict[str, pd.DataFrame],
-    thresholds: dict[str, float],
-    people: int,
-    champion: str | None,
-    reason: str,
-) -> pd.DataFrame:
+def _table(samples: dict[str, pd.DataFrame], thresholds: dict[str, float], people: int) -> pd.DataFrame:
     records = []
     for name, metrics in samples.items():
         record: dict[str, Any] = {"model": name, "people": people}
@@ -311,10 +339,6 @@ def _table(
             record[metric] = float(metrics[metric].iloc[0])
             record[f"{metric}_low"], record[f"{metric}_high"] = interval(metrics[metric].iloc[1:])
         record["threshold"] = thresholds[name]
-        record["is_champion"] = name == champion
-        record["reason"] = "baseline, never promoted" if name not in MODELS else reason
-        if champion is not None and name in MODELS and name != champion:
-            record["reason"] = f"log loss not below that of {champion}"
         records.append(record)
     return pd.DataFrame.from_records(records, columns=list(TABLE_COLUMNS))
 
@@ -322,12 +346,14 @@ def _table(
 def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed: int) -> pd.DataFrame:
     """Permutation importance (Breiman 2001, "Random forests") in log loss, by model and feature."""
     rng = np.random.default_rng(seed)
+    drawn = np.sort(rng.choice(len(x), size=min(len(x), IMPORTANCE_ROWS), replace=False))
+    x, y = x.iloc[drawn].reset_index(drop=True), y[drawn]
     shuffles = np.concatenate([rng.permutation(len(x)) for _ in range(PERMUTATIONS)])
     repeated = pd.concat([x] * PERMUTATIONS, ignore_index=True)
     records = []
     for name in MODELS:
         usual = _mean_log_loss(estimators[name], x, y[None, :])
-        for feature in x.columns:
+        for feature in x.columns[:IMPORTANCE_FEATURES]:
             permuted = repeated.assign(**{feature: x[feature].to_numpy()[shuffles]})
             worse = _mean_log_loss(estimators[name], permuted, np.tile(y, (PERMUTATIONS, 1))) - usual
             records.append((name, feature, float(worse.mean()), float(worse.std())))
@@ -342,7 +368,7 @@ def _mean_log_loss(estimator: Any, x: pd.DataFrame, y: IntArray) -> FloatArray:
 
 
 def _random_split_auc(
-    rows: _Rows, used: IntArray, tuned: dict[str, Tuned], recency_index: int, seed: int
+    rows: LabelledRows, used: IntArray, tuned: dict[str, Tuned], seed: int, rule_feature: str | None
 ) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import train_test_split
@@ -350,7 +376,7 @@ def _random_split_auc(
     fit, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=seed, stratify=rows.y[used])
     aucs = {}
     for name in MODELS:
-        model = new_pipeline(name, tuned[name].params, recency_index=recency_index, seed=seed)
+        model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
         model.fit(rows.x.iloc[fit], rows.y[fit])
         p = churn_probability(model, rows.x.iloc[test])
         aucs[name] = float(roc_auc_score(rows.y[test], p))

@@ -1,7 +1,8 @@
 """The candidate models of churn: what each is made of, what of it is tuned, how it is calibrated.
 
-Here: pipelines, grids, tuning on given folds, calibration on given rows, and how any of them is
-asked for a probability. Not here: which rows those are, evaluation and promotion (`churn`).
+Here: pipelines, grids, tuning on given folds, calibration on given rows, and how any
+of them is asked for a probability. Not here: types of features (`churn_features`), which rows are used for what
+(`churn`), evaluation, promotion.
 """
 
 from collections.abc import Sequence
@@ -12,17 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from browse_assets.analysis.churn_features import TypedFeatures
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 Fold = tuple[IntArray, IntArray]
 
 DUMMY = "dummy"
-ONE_RULE = "one_rule_recency"
+ONE_RULE = "one_rule"
 LOGISTIC = "logistic_regression"
 TREE = "decision_tree"
 FOREST = "random_forest"
-MODELS = (LOGISTIC, TREE, FOREST)
-CANDIDATES = (DUMMY, ONE_RULE, *MODELS)
+HISTOGRAM = "hist_gradient_boosting"
+LIGHTGBM = "lightgbm"
+BASELINES = (DUMMY, ONE_RULE)
+MODELS = (LOGISTIC, TREE, FOREST, HISTOGRAM, LIGHTGBM)
+CANDIDATES = (*BASELINES, *MODELS)
 
 # Small on purpose, simplest first (a tie goes to the first): with a thousand rows, a larger grid
 # mostly finds the noise of the folds.
@@ -39,13 +45,31 @@ GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
         {"n_estimators": 100, "max_depth": 4, "min_samples_leaf": 20},
         {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 5},
     ),
+    HISTOGRAM: (
+        {"max_iter": 50, "learning_rate": 0.05, "max_leaf_nodes": 4},
+        {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 8},
+    ),
+    LIGHTGBM: (
+        {"n_estimators": 50, "learning_rate": 0.05, "num_leaves": 4},
+        {"n_estimators": 100, "learning_rate": 0.05, "num_leaves": 8},
+    ),
 }
 
 # What skops must be told to trust to load the calibrated candidates, besides its own defaults.
 SKOPS_TRUSTED_TYPES = (
+    "browse_assets.analysis.churn_features.TypedFeatures",
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
 
@@ -63,62 +87,57 @@ class Tuned:
     log_loss: float
 
 
-def feature_matrix(frame: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
-    """The features as floats, in the order given; missing and infinite values are NaN.
+def new_pipeline(name: str, params: dict[str, Any], *, seed: int, rule_feature: str | None = None) -> Any:
+    """An unfitted candidate, from rows of raw features to P(churned).
 
-    Raises:
-        ValueError: a feature is not a column of the frame.
-    """
-    missing = [name for name in features if name not in frame.columns]
-    if missing:
-        raise ValueError(f"the frame lacks the features {missing}")
-    matrix = frame.loc[:, list(features)].astype("float64")
-    return matrix.where(np.isfinite(matrix))
-
-
-def new_pipeline(name: str, params: dict[str, Any], *, recency_index: int, seed: int) -> Any:
-    """An unfitted candidate. Each begins with the same imputer, which also knows what is usual.
+    Each begins with the same steps: types, numbers filled with their median (and a column that says where), texts as
+    one column for each of their common values, constants dropped.
 
     Args:
         name: one of CANDIDATES.
         params: of the model step, one entry of its grid.
-        recency_index: position of the one rule's feature.
-        seed: of the trees.
+        seed: of trees and boosting.
+        rule_feature: the number that the one rule looks at; without one, the encoded column that tells most.
     """
-    from sklearn.compose import ColumnTransformer
+    from lightgbm import LGBMClassifier
+    from sklearn.compose import ColumnTransformer, make_column_selector
     from sklearn.dummy import DummyClassifier
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.feature_selection import SelectKBest, VarianceThreshold
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
     from sklearn.tree import DecisionTreeClassifier
 
     impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    recency_only = ColumnTransformer([("recency", "passthrough", [recency_index])])
+    categories = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=10, max_categories=20, sparse_output=False
+    )
+    encode = ColumnTransformer(
+        [
+            ("numbers", impute, make_column_selector(dtype_include="number")),
+            ("texts", categories, make_column_selector(dtype_exclude="number")),
+        ],
+        verbose_feature_names_out=False,
+    )
+    rule = SelectKBest(k=1) if rule_feature is None else ColumnTransformer([("rule", "passthrough", [rule_feature])])
     steps: dict[str, list[tuple[str, Any]]] = {
         DUMMY: [("model", DummyClassifier(strategy="prior"))],
-        ONE_RULE: [
-            ("select", recency_only),
-            ("scale", StandardScaler()),
-            ("model", LogisticRegression()),
-        ],
+        ONE_RULE: [("select", rule), ("scale", StandardScaler()), ("model", LogisticRegression())],
         LOGISTIC: [("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1_000))],
         TREE: [("model", DecisionTreeClassifier(random_state=seed))],
         FOREST: [("model", RandomForestClassifier(random_state=seed, n_jobs=1))],
+        HISTOGRAM: [("model", HistGradientBoostingClassifier(random_state=seed, early_stopping=False))],
+        LIGHTGBM: [("model", LGBMClassifier(random_state=seed, n_jobs=1, deterministic=True, verbosity=-1))],
     }
-    pipeline = Pipeline([("impute", impute), *steps[name]])
+    pipeline = Pipeline([("types", TypedFeatures()), ("encode", encode), ("vary", VarianceThreshold()), *steps[name]])
+    pipeline.set_output(transform="pandas")
     return pipeline.set_params(**{f"model__{key}": value for key, value in params.items()})
 
 
 def tune(
-    name: str,
-    x: pd.DataFrame,
-    y: IntArray,
-    folds: Sequence[Fold],
-    *,
-    recency_index: int,
-    seed: int,
+    name: str, x: pd.DataFrame, y: IntArray, folds: Sequence[Fold], *, seed: int, rule_feature: str | None = None
 ) -> Tuned:
     """The entry of the candidate's grid with the lowest log loss over all held-out rows."""
     from sklearn.metrics import log_loss
@@ -129,7 +148,7 @@ def tune(
     held_out = np.concatenate([valid for _, valid in folds])
     losses = []
     for params in grid:
-        model = new_pipeline(name, params, recency_index=recency_index, seed=seed)
+        model = new_pipeline(name, params, seed=seed, rule_feature=rule_feature)
         p = np.concatenate(
             [model.fit(x.iloc[train], y[train]).predict_proba(x.iloc[valid])[:, 1] for train, valid in folds]
         )
@@ -151,6 +170,19 @@ def calibrate(pipeline: Any, x: pd.DataFrame, y: IntArray) -> Any:
     return CalibratedClassifierCV(FrozenEstimator(pipeline), method="sigmoid", cv=2).fit(x, y)
 
 
+def refitted(calibrated: Any, pipeline: Any) -> Any:
+    """The calibration kept, the model behind it replaced by one that was fitted on more rows."""
+    from sklearn.frozen import FrozenEstimator
+
+    calibrated.calibrated_classifiers_[0].estimator = FrozenEstimator(pipeline)
+    return calibrated
+
+
+def fitted_pipeline(estimator: Any) -> Any:
+    """The pipeline inside a calibrated candidate."""
+    return estimator.calibrated_classifiers_[0].estimator.estimator
+
+
 def churn_probability(estimator: Any, x: pd.DataFrame) -> FloatArray:
     """P(churned) of each row, to 9 decimals.
 
@@ -160,6 +192,6 @@ def churn_probability(estimator: Any, x: pd.DataFrame) -> FloatArray:
 
 
 def usual_values(estimator: Any) -> FloatArray:
-    """Median of each feature in the rows that the calibrated candidate was fitted on."""
-    pipeline = estimator.calibrated_classifiers_[0].estimator.estimator
-    return np.asarray(pipeline.named_steps["impute"].statistics_, dtype=np.float64)
+    """Median of each number in the rows that the calibrated candidate was fitted on."""
+    encode = fitted_pipeline(estimator).named_steps["encode"]
+    return np.asarray(encode.named_transformers_["numbers"].statistics_, dtype=np.float64)

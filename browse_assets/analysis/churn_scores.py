@@ -10,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import (
-    churn_probability,
-    feature_matrix,
-    usual_values,
-)
+from browse_assets.analysis.churn_candidates import churn_probability, usual_values
+from browse_assets.analysis.churn_features import feature_frame
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,7 +45,7 @@ def score_people(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
         ValueError: a feature is missing.
     """
     features = [str(name) for name in estimator.feature_names_in_]
-    x = feature_matrix(frame, features)
+    x = feature_frame(frame, features)
     usual = usual_values(estimator)
     probability = np.zeros(len(x))
     reasons: list[list[str]] = []

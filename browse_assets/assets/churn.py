@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
+from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
 from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
-from browse_assets.assets.training import champion_version, load_champion, log_churn, run_link
+from browse_assets.assets.training import run_link
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -143,13 +144,21 @@ def churn_model(
             context.log.info("Nothing new to learn from: the models stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:
-            from browse_assets.analysis.churn import train_churn
+            from browse_assets.analysis.churn import SEED, train_churn
+            from browse_assets.analysis.churn_promotion import decide
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots = _read_snapshots(con)
-            training = train_churn(snapshots, plan=_plan(con, as_of, config), features=FEATURES)
-            logged = log_churn(context, tracker, training, snapshots, as_of)
-            table = training.table.assign(mlflow_run_id=training.table["model"].map(logged.candidate_runs))
+            training = train_churn(
+                snapshots, plan=_plan(con, as_of, config), features=FEATURES, rule_feature="days_since_last"
+            )
+            promotion = decide(training, seed=SEED)
+            logged = log_churn(context, tracker, training, promotion, as_of)
+            table = training.table.assign(
+                mlflow_run_id=training.table["model"].map(logged.candidate_runs),
+                is_champion=training.table["model"] == promotion.promoted,
+                reason=promotion.reason,
+            )
             with transaction(con):
                 con.register("candidates", table)
                 replace_table(
@@ -159,10 +168,10 @@ def churn_model(
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
-            extra |= run_link(logged.run) | {"status": training.status, "verdict": training.reason}
+            extra |= run_link(logged.run) | {"status": training.status, "verdict": promotion.reason}
             if training.status == "trained":
                 outcome, curves = training.predictions["churned"], training.predictions
-                best = training.champion or "logistic_regression"
+                best = str(training.best)
                 extra["reliability"] = plot(calibration_figure(outcome, {best: curves[best]}), "reliability")
                 extra["lift"] = plot(lift_figure(outcome, {best: curves[best]}), "lift")
         return table_result(

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from browse_assets.analysis.audience_models import AttributeModel
-    from browse_assets.analysis.churn import ChurnTraining
     from browse_assets.analysis.product_backtest import Backtest
     from browse_assets.analysis.segments import Segmentation
 
-CHURN_MODEL_NAME = "churn"
-BASELINES = ("dummy", "one_rule_recency")
 # Named, since mlflow would otherwise find them out by importing the model in a new process (15 s).
 REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
 
@@ -63,6 +60,11 @@ def run_path(run: Any) -> str:
     return f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
+def log_data(mlflow: Any, frame: "pd.DataFrame", name: str, use: str) -> None:
+    """The columns, digest and profile of a training set; pseudonyms are not among its columns."""
+    mlflow.log_input(mlflow.data.from_pandas(frame, name=name), context=use)
+
+
 def log_segments(
     context: dg.AssetExecutionContext,
     tracker: ExperimentTracker,
@@ -90,7 +92,7 @@ def log_segments(
             with mlflow.start_run(run_name=f"k = {k}", nested=True):
                 mlflow.log_param("k", k)
                 mlflow.log_metric("silhouette", silhouette)
-        _log_data(mlflow, sessions.reset_index(drop=True), "topic_sessions", "training")
+        log_data(mlflow, sessions.reset_index(drop=True), "topic_sessions", "training")
         known = found.labels >= 0
         names = found.labels[known].map(found.names)
         if found.k:
@@ -126,7 +128,7 @@ def log_attribute_models(
     nested: dict[str, str] = {}
     with tracker.training_run("audience_attributes", "audience_attributes", run_tags(context, as_of)) as parent:
         mlflow.log_params({"people": len(features), "features": features.shape[1], "attributes": ", ".join(trained)})
-        _log_data(mlflow, features.reset_index(drop=True), "audience_features", "training")
+        log_data(mlflow, features.reset_index(drop=True), "audience_features", "training")
         for attribute, found in trained.items():
             with mlflow.start_run(run_name=attribute, nested=True, tags=run_tags(context, as_of)) as run:
                 nested[attribute] = run.info.run_id
@@ -216,122 +218,3 @@ def log_product_return(
             mlflow.log_figure(calibration_figure(outcome, probabilities), "figures/calibration.png")
             mlflow.log_table(found.table, "methods.json")
         return LoggedTraining(run_path(parent), nested)
-
-
-def log_churn(
-    context: dg.AssetExecutionContext,
-    tracker: ExperimentTracker,
-    training: "ChurnTraining",
-    snapshots: "pd.DataFrame",
-    as_of: datetime,
-) -> LoggedTraining:
-    """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
-    mlflow = tracker.client()
-    with tracker.training_run("churn", "churn", run_tags(context, as_of)) as parent:
-        mlflow.log_params({"status": training.status, **{f"rows_{k}": v for k, v in training.rows.items()}})
-        mlflow.log_text(training.reason, "reason.txt")
-        mlflow.set_tag("champion", training.champion or "none")
-        if training.status == "trained":
-            rows = snapshots.loc[snapshots["eligible"], [*training.features, "churned"]]
-            _log_data(mlflow, rows.astype("float64").reset_index(drop=True), "churn_snapshots", "training")
-            _log_comparison(mlflow, training)
-        nested: dict[str, str] = {}
-        models: dict[str, Any] = {}
-        for _, row in training.table.iterrows():
-            name = str(row["model"])
-            with mlflow.start_run(run_name=name, nested=True, tags=run_tags(context, as_of)) as run:
-                nested[name] = run.info.run_id
-                models[name] = _log_candidate(mlflow, training, name, row, snapshots)
-        _set_aliases(mlflow, training, models)
-        return LoggedTraining(run_path(parent), nested)
-
-
-def _log_data(mlflow: Any, frame: "pd.DataFrame", name: str, use: str) -> None:
-    """The columns, digest and profile of a training set; pseudonyms are not among its columns."""
-    mlflow.log_input(mlflow.data.from_pandas(frame, name=name), context=use)
-
-
-def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
-    from browse_assets.analysis import figures
-
-    outcome = training.predictions["churned"]
-    curves = {str(name): training.predictions[name] for name in training.table["model"]}
-    mlflow.log_figure(figures.roc_figure(outcome, curves), "figures/roc.png")
-    mlflow.log_figure(figures.precision_recall_figure(outcome, curves), "figures/precision_recall.png")
-    mlflow.log_figure(figures.calibration_figure(outcome, curves), "figures/calibration.png")
-    mlflow.log_figure(figures.lift_figure(outcome, curves), "figures/lift.png")
-    mlflow.log_table(training.table.drop(columns=["reason"]), "candidates.json")
-
-
-def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any, snapshots: "pd.DataFrame") -> Any:
-    """Parameters, metrics, figures and model of one candidate; returns what mlflow says of the model."""
-    from browse_assets.analysis import figures
-    from browse_assets.analysis.churn_candidates import SKOPS_TRUSTED_TYPES
-
-    tuned = training.tuned[name]
-    mlflow.log_params({**tuned.params, "threshold": round(float(row["threshold"]), 6)})
-    metrics = {
-        key: float(value)
-        for key, value in row.items()
-        if key not in ("model", "people", "threshold", "is_champion", "reason") and value == value
-    }
-    mlflow.log_metrics({**metrics, "people": float(row["people"])})
-    if name in training.random_split_auc:
-        mlflow.log_metric("random_split_roc_auc", training.random_split_auc[name])
-    outcome = training.predictions["churned"]
-    called = training.predictions[name] >= row["threshold"]
-    mlflow.log_figure(figures.confusion_figure(outcome, called), "figures/confusion.png")
-    mlflow.log_figure(
-        figures.calibration_figure(outcome, {name: training.predictions[name]}), "figures/calibration.png"
-    )
-    mine = training.importances[training.importances["model"] == name]
-    if len(mine):
-        mlflow.log_figure(
-            figures.importance_figure(list(mine["feature"]), list(mine["importance"]), list(mine["importance_sd"])),
-            "figures/importance.png",
-        )
-    features = snapshots.loc[snapshots["eligible"], list(training.features)].astype("float64")
-    usual = features.median().to_frame().T  # a usual person, not one of the panel
-    estimator = training.estimators[name]
-    return mlflow.sklearn.log_model(
-        estimator,
-        name="model",
-        pip_requirements=REQUIREMENTS,
-        signature=mlflow.models.infer_signature(usual, estimator.predict_proba(usual)[:, 1]),
-        input_example=usual,
-        pyfunc_predict_fn="predict_proba",
-        skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
-    )
-
-
-def _set_aliases(mlflow: Any, training: "ChurnTraining", models: dict[str, Any]) -> None:
-    """`champion` is this training's, or nobody's; `challenger` is the best model that was not promoted."""
-    client = mlflow.MlflowClient()
-    ranked = [str(name) for name in training.table.sort_values("log_loss")["model"]]
-    runner_up = next((n for n in ranked if n != training.champion and n not in BASELINES), None)
-    if not client.search_registered_models(f"name = '{CHURN_MODEL_NAME}'"):
-        client.create_registered_model(CHURN_MODEL_NAME)
-    for alias, name in (("champion", training.champion), ("challenger", runner_up)):
-        if name is None:
-            client.delete_registered_model_alias(CHURN_MODEL_NAME, alias)
-            continue
-        info = models[name]
-        version = client.create_model_version(
-            CHURN_MODEL_NAME,
-            info.model_uri,
-            run_id=info.run_id,
-            tags={"candidate": name},
-            model_id=info.model_id,
-        )
-        client.set_registered_model_alias(CHURN_MODEL_NAME, alias, version.version)
-
-
-def load_champion(tracker: ExperimentTracker) -> Any:
-    """The fitted, calibrated estimator behind `models:/churn@champion`."""
-    return tracker.client().sklearn.load_model(f"models:/{CHURN_MODEL_NAME}@champion")
-
-
-def champion_version(tracker: ExperimentTracker) -> str:
-    """Registered version of the champion."""
-    client = tracker.client().MlflowClient()
-    return str(client.get_model_version_by_alias(CHURN_MODEL_NAME, "champion").version)
