@@ -78,7 +78,11 @@ CHURN_METRICS: tuple[str, ...] = (
     "brier",
     "calibration_error",
     "lift_10",
+    "profit",
 )
+# Of these, churn_model has the paired difference to logistic regression too.
+CHURN_DIFFERENCES: tuple[str, ...] = ("roc_auc", "log_loss")
+_METRIC_WORDS = {"profit": "mean value per person of calling from the threshold (NULL without BROWSE_CHURN_VALUES)"}
 
 
 @dataclass(frozen=True)
@@ -877,7 +881,7 @@ CHURN_MODEL = Table(
         _AS_OF,
         Column("people", "BIGINT", "people in the test snapshot"),
         *(
-            Column(f"{metric}{suffix}", "DOUBLE", f"{metric} on the test snapshot{words}")
+            Column(f"{metric}{suffix}", "DOUBLE", f"{_METRIC_WORDS.get(metric, metric)} on the test snapshot{words}")
             for metric in CHURN_METRICS
             for suffix, words in (
                 ("", ""),
@@ -885,7 +889,27 @@ CHURN_MODEL = Table(
                 ("_high", ", upper end of the 95 % interval (bootstrap over people)"),
             )
         ),
-        Column("threshold", "DOUBLE", "probability from which churn is called, set on held-out people"),
+        *(
+            Column(f"{metric}_difference{suffix}", "DOUBLE", f"{metric} less that of logistic_regression{words}")
+            for metric in CHURN_DIFFERENCES
+            for suffix, words in (
+                ("", ", on the same people"),
+                ("_low", ", lower end of the 95 % interval (paired bootstrap over people)"),
+                ("_high", ", upper end of the 95 % interval (paired bootstrap over people)"),
+            )
+        ),
+        Column(
+            "random_split_roc_auc",
+            "DOUBLE",
+            "roc_auc of the same pipeline on a random split of rows, which mixes times and people: what it is above "
+            "roc_auc is leakage; NULL for baselines, and where each person has one row, for it says the same then",
+        ),
+        Column(
+            "threshold",
+            "DOUBLE",
+            "probability from which churn is called, set on held-out people for the highest profit "
+            "(BROWSE_CHURN_VALUES), else F1; above 1 nobody is called",
+        ),
         Column("is_champion", "BOOLEAN", "whether it was promoted"),
         Column("reason", "VARCHAR", "why it was or was not"),
     ),

@@ -16,6 +16,7 @@ import pandas as pd
 
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
+    LOGISTIC,
     MODELS,
     Fold,
     Tuned,
@@ -27,7 +28,14 @@ from browse_assets.analysis.churn_candidates import (
 )
 from browse_assets.analysis.churn_features import feature_frame
 from browse_assets.analysis.churn_windows import WindowPlan
-from browse_assets.analysis.evaluation import METRICS, best_f1_threshold, interval, resample_metrics
+from browse_assets.analysis.evaluation import (
+    METRICS,
+    OutcomeValues,
+    best_threshold,
+    interval,
+    paired_differences,
+    resample_metrics,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -46,10 +54,15 @@ IMPORTANCE_ROWS = 1_000
 IMPORTANCE_FEATURES = 50
 RANDOM_TEST_SHARE = 0.3
 
+# The metrics whose difference to logistic regression stands in the table; the others are in `differences`.
+COMPARED = ("roc_auc", "log_loss")
+
 TABLE_COLUMNS = (
     "model",
     "people",
     *(f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_low", "_high")),
+    *(f"{metric}_difference{suffix}" for metric in COMPARED for suffix in ("", "_low", "_high")),
+    "random_split_roc_auc",
     "threshold",
 )
 
@@ -66,7 +79,11 @@ class ChurnTraining:
         best: the model (no baseline) of the lowest log loss on the test.
         features: the features, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
-            over people), threshold.
+            over people), differences to logistic regression, random_split_roc_auc, threshold.
+        differences: one row per candidate and metric: model, metric, difference to logistic regression on the same
+            people, low and high of its 95% interval.
+        threshold_by: 'profit' where values of the outcomes were given, else 'f1'.
+        values: of the outcomes, as given.
         estimators: fitted and calibrated, by candidate; they take `feature_frame(rows, features)`.
         tuned: chosen parameters and log loss in tuning, by candidate.
         predictions: one row per person of the test: user_key, churned (0 or 1), then P of each candidate in a
@@ -76,7 +93,8 @@ class ChurnTraining:
         importances: one row per model and feature: mean and deviation (`importance`, `importance_sd`) of what
             permuting the feature adds to the log loss on the test.
         random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
-            mixing times and people promises beyond `roc_auc`.
+            mixing times and people promises beyond `roc_auc`. Empty where each person has one row: nothing is mixed
+            then, and it would say what the test says.
         rows: number of rows that fit, calibrate, set the threshold and test.
         folds: how the candidates were tuned, in words.
     """
@@ -87,6 +105,11 @@ class ChurnTraining:
     best: str | None = None
     features: tuple[str, ...] = ()
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TABLE_COLUMNS)))
+    differences: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["model", "metric", "difference", "low", "high"])
+    )
+    threshold_by: Literal["f1", "profit"] = "f1"
+    values: OutcomeValues | None = None
     estimators: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, Tuned] = field(default_factory=dict)
     predictions: pd.DataFrame = field(
@@ -137,6 +160,7 @@ def train_churn(
     features: Sequence[str],
     seed: int = SEED,
     rule_feature: str | None = None,
+    values: OutcomeValues | None = None,
 ) -> ChurnTraining:
     """Train and compare the candidates, each step on rows that the steps before did not see.
 
@@ -160,6 +184,7 @@ def train_churn(
         features: names of the columns to learn from.
         seed: of trees, permutations, bootstrap and random split.
         rule_feature: the one rule's only feature, one of `features`; None takes what tells most.
+        values: what the outcomes are worth: the thresholds are set for the highest profit, else for the highest F1.
 
     Raises:
         ValueError: a column is missing, a person is doubled in a snapshot, or `rule_feature`
@@ -195,14 +220,21 @@ def train_churn(
             return pipeline.fit(rows.x.iloc[part], rows.y[part])
 
         estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
-        thresholds[name] = best_f1_threshold(
-            rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold])
+        thresholds[name] = best_threshold(
+            rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold]), values
         )
         estimators[name] = refitted(estimator, fitted(train))
         probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
 
-    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed)
-    table = _table(samples, thresholds, len(test))
+    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed, values=values)
+    differences = paired_differences(samples, LOGISTIC)
+    used = np.concatenate([train, test])
+    random_split_auc = (
+        _random_split_auc(rows, used, tuned, seed, rule_feature)
+        if len(np.unique(rows.person[used])) < len(used)
+        else {}
+    )
+    table = _table(samples, differences, thresholds, random_split_auc, len(test))
     x_test = rows.x.iloc[test].reset_index(drop=True)
     return ChurnTraining(
         status="trained",
@@ -211,6 +243,9 @@ def train_churn(
         best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
         features=tuple(features),
         table=table,
+        differences=differences,
+        threshold_by="f1" if values is None else "profit",
+        values=values,
         estimators=estimators,
         tuned=tuned,
         predictions=pd.DataFrame(
@@ -223,7 +258,7 @@ def train_churn(
         test=x_test,
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
-        random_split_auc=_random_split_auc(rows, np.concatenate([train, test]), tuned, seed, rule_feature),
+        random_split_auc=random_split_auc,
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -331,13 +366,30 @@ def _folds(rows: LabelledRows, fit: IntArray, plan: WindowPlan | None) -> tuple[
     )
 
 
-def _table(samples: dict[str, pd.DataFrame], thresholds: dict[str, float], people: int) -> pd.DataFrame:
+def _table(
+    samples: dict[str, pd.DataFrame],
+    differences: pd.DataFrame,
+    thresholds: dict[str, float],
+    random_split_auc: dict[str, float],
+    people: int,
+) -> pd.DataFrame:
+    compared = dict(
+        zip(
+            zip(differences["model"], differences["metric"], strict=True),
+            differences[["difference", "low", "high"]].to_numpy(dtype=np.float64),
+            strict=True,
+        )
+    )
     records = []
     for name, metrics in samples.items():
         record: dict[str, Any] = {"model": name, "people": people}
         for metric in METRICS:
             record[metric] = float(metrics[metric].iloc[0])
             record[f"{metric}_low"], record[f"{metric}_high"] = interval(metrics[metric].iloc[1:])
+        for metric in COMPARED:
+            for value, suffix in zip(compared[name, metric], ("", "_low", "_high"), strict=True):
+                record[f"{metric}_difference{suffix}"] = float(value)
+        record["random_split_roc_auc"] = random_split_auc.get(name, float("nan"))
         record["threshold"] = thresholds[name]
         records.append(record)
     return pd.DataFrame.from_records(records, columns=list(TABLE_COLUMNS))

@@ -137,7 +137,8 @@ def churn_model(
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
-        target = State(source.load_id, fingerprint("churn_model", source.fingerprint))
+        values = databases.settings.churn_values
+        target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
         as_of = read_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
@@ -146,11 +147,16 @@ def churn_model(
         else:
             from browse_assets.analysis.churn import SEED, train_churn
             from browse_assets.analysis.churn_promotion import decide
+            from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots = _read_snapshots(con)
             training = train_churn(
-                snapshots, plan=_plan(con, as_of, config), features=FEATURES, rule_feature="days_since_last"
+                snapshots,
+                plan=_plan(con, as_of, config),
+                features=FEATURES,
+                rule_feature="days_since_last",
+                values=None if values is None else OutcomeValues(*values),
             )
             promotion = decide(training, seed=SEED)
             logged = log_churn(context, tracker, training, promotion, as_of)
@@ -159,12 +165,19 @@ def churn_model(
                 is_champion=training.table["model"] == promotion.promoted,
                 reason=promotion.reason,
             )
+            # NaN is how pandas says unknown.
+            numbers = ", ".join(
+                f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}"
+                for column in CHURN_MODEL.columns
+                if column.type == "DOUBLE"
+            )
             with transaction(con):
                 con.register("candidates", table)
                 replace_table(
                     con,
                     CHURN_MODEL,
-                    "SELECT *, $as_of::TIMESTAMP AS as_of FROM candidates ORDER BY log_loss, model",
+                    f"SELECT * REPLACE ({numbers}), $as_of::TIMESTAMP AS as_of FROM candidates "
+                    "ORDER BY log_loss, model",
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
