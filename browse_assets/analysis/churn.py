@@ -77,6 +77,9 @@ class ChurnTraining:
             permuting the feature adds to the log loss on the test.
         random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
             mixing times and people promises beyond `roc_auc`.
+        person_disjoint_auc: by model, ROC AUC on the test where the people of the test are not among those of the
+            fit; below `roc_auc` by as much as the model remembers people. Empty with split 'people', where the test
+            is disjoint itself.
         rows: number of rows that fit, calibrate, set the threshold and test.
         folds: how the candidates were tuned, in words.
     """
@@ -98,6 +101,7 @@ class ChurnTraining:
         default_factory=lambda: pd.DataFrame(columns=["model", "feature", "importance", "importance_sd"])
     )
     random_split_auc: dict[str, float] = field(default_factory=dict)
+    person_disjoint_auc: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     folds: str = ""
 
@@ -118,14 +122,14 @@ class LabelledRows:
     Attributes:
         user_key: the person.
         time: the snapshot.
-        person: number of the person, the same in all rows of theirs.
+        said: hash of what the row says, its time and outcome included.
         x: typed features.
         y: 1 for churned, else 0.
     """
 
     user_key: pd.Series
     time: pd.Series
-    person: IntArray
+    said: npt.NDArray[np.uint64]
     x: pd.DataFrame
     y: IntArray
 
@@ -224,6 +228,7 @@ def train_churn(
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
         random_split_auc=_random_split_auc(rows, np.concatenate([train, test]), tuned, seed, rule_feature),
+        person_disjoint_auc={} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature),
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -251,17 +256,12 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
     x = feature_frame(frame, features)
     churned = frame["churned"].astype(bool).rename("churned")
     said = pd.util.hash_pandas_object(pd.concat([frame["snapshot_time"], churned, x], axis=1), index=False)
-    keys = frame["user_key"].astype(str)
-    # A person is what all their rows say together; keys only order people who say the same.
-    people = pd.DataFrame({"key": keys, "said": said}).groupby("key", sort=True)["said"].sum()
-    people = people.sort_values(kind="stable")
-    person = keys.map(pd.Series(np.arange(len(people)), index=people.index)).to_numpy(dtype=np.intp)
     # Sums over rows depend on their order in the last bits, and so do drawn samples.
-    order = np.lexsort((person, frame["snapshot_time"].to_numpy()))
+    order = np.lexsort((frame["user_key"].astype(str).to_numpy(), said.to_numpy(), frame["snapshot_time"].to_numpy()))
     return LabelledRows(
         user_key=frame["user_key"].iloc[order].reset_index(drop=True),
         time=frame["snapshot_time"].iloc[order].reset_index(drop=True),
-        person=person[order],
+        said=said.to_numpy(dtype=np.uint64)[order],
         x=x.iloc[order].reset_index(drop=True),
         y=churned.to_numpy().astype(np.intp)[order],
     )
@@ -270,12 +270,14 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
 def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
     """For each of the positions a hand from 0: the people of either outcome are dealt out in turn.
 
-    So each hand gets the same share of leavers, all rows of a person, and the same people whatever their keys.
+    So each hand gets the same share of leavers, and all rows of a person. The order is that of what a person's rows
+    say together; the key only orders people who say the same.
     """
-    dealt = pd.DataFrame({"person": rows.person[among], "churned": rows.y[among]})
-    people = dealt.groupby("person", sort=True)["churned"].max()
-    hand = people.groupby(people).cumcount() % hands
-    return np.asarray(dealt["person"].map(hand), dtype=np.intp)
+    dealt = pd.DataFrame({"key": rows.user_key.iloc[among].astype(str), "said": rows.said[among], "y": rows.y[among]})
+    people = dealt.groupby("key", sort=True).agg(said=("said", "sum"), churned=("y", "max"))
+    people = people.sort_values("said", kind="stable")
+    hand = people.groupby("churned").cumcount() % hands
+    return np.asarray(dealt["key"].map(hand), dtype=np.intp)
 
 
 def _train_and_test(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray]:
@@ -380,4 +382,33 @@ def _random_split_auc(
         model.fit(rows.x.iloc[fit], rows.y[fit])
         p = churn_probability(model, rows.x.iloc[test])
         aucs[name] = float(roc_auc_score(rows.y[test], p))
+    return aucs
+
+
+def _person_disjoint_auc(
+    rows: LabelledRows,
+    train: IntArray,
+    test: IntArray,
+    tuned: dict[str, Tuned],
+    seed: int,
+    rule_feature: str | None,
+) -> dict[str, float]:
+    """Each third of the people is tested by a fit on the training rows of the others."""
+    from sklearn.metrics import roc_auc_score
+
+    both = np.concatenate([train, test])
+    third = np.empty(len(rows.y), dtype=np.intp)
+    third[both] = deal(rows, both, PEOPLE_FOLDS)
+    aucs = {}
+    for name in MODELS:
+        p = np.empty(len(rows.y))
+        for k in range(PEOPLE_FOLDS):
+            fit, held_out = train[third[train] != k], test[third[test] == k]
+            if not len(held_out):
+                continue
+            if len(np.unique(rows.y[fit])) < 2:
+                return {}
+            model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
+            p[held_out] = churn_probability(model.fit(rows.x.iloc[fit], rows.y[fit]), rows.x.iloc[held_out])
+        aucs[name] = float(roc_auc_score(rows.y[test], p[test]))
     return aucs
