@@ -64,7 +64,7 @@ class ChurnTraining:
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
         best: the model (no baseline) of the lowest log loss on the test.
-        features: the features, in the order that the estimators expect.
+        features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
             over people), threshold.
         estimators: fitted and calibrated, by candidate; they take `feature_frame(rows, features)`.
@@ -123,7 +123,7 @@ class LabelledRows:
         user_key: the person.
         time: the snapshot.
         said: hash of what the row says, its time and outcome included.
-        x: typed features.
+        x: typed features, without those that are the same in all rows.
         y: 1 for churned, else 0.
     """
 
@@ -178,6 +178,13 @@ def train_churn(
     lacking = _lacking("training", rows.y[train]) or _lacking("test", rows.y[test])
     if lacking:
         return ChurnTraining(status="not_enough_history", reason=lacking)
+    if rows.x.empty:
+        return ChurnTraining(
+            status="not_enough_history",
+            reason=f"none of the {len(features)} features varies among the people to learn from",
+        )
+    if rule_feature not in rows.x.columns:
+        rule_feature = None
     parts = _divide(rows, train, in_time=plan is not None)
     if parts is None:
         return ChurnTraining(
@@ -213,7 +220,7 @@ def train_churn(
         reason="",
         split="people" if plan is None else "time",
         best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
-        features=tuple(features),
+        features=tuple(str(name) for name in rows.x.columns),
         table=table,
         estimators=estimators,
         tuned=tuned,
@@ -240,7 +247,7 @@ def train_churn(
 
 
 def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledRows:
-    """Eligible rows with a known outcome, in the order of time and of what they say.
+    """Eligible rows with a known outcome, in the order of time and of what they say; features that vary.
 
     Raises:
         ValueError: a column is missing, or a person has two rows of one time.
@@ -254,14 +261,15 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
     usable = snapshots["eligible"].fillna(False).astype(bool) & snapshots["churned"].notna()
     frame = snapshots[usable].reset_index(drop=True)
     x = feature_frame(frame, features)
+    x = x.loc[:, x.nunique(dropna=False) > 1]
     churned = frame["churned"].astype(bool).rename("churned")
-    said = pd.util.hash_pandas_object(pd.concat([frame["snapshot_time"], churned, x], axis=1), index=False)
+    said = pd.util.hash_pandas_object(x.assign(snapshot_time=frame["snapshot_time"], churned=churned), index=False)
     # Sums over rows depend on their order in the last bits, and so do drawn samples.
     order = np.lexsort((frame["user_key"].astype(str).to_numpy(), said.to_numpy(), frame["snapshot_time"].to_numpy()))
     return LabelledRows(
         user_key=frame["user_key"].iloc[order].reset_index(drop=True),
         time=frame["snapshot_time"].iloc[order].reset_index(drop=True),
-        said=said.to_numpy(dtype=np.uint64)[order],
+        said=said.to_numpy().astype(np.uint64)[order],
         x=x.iloc[order].reset_index(drop=True),
         y=churned.to_numpy().astype(np.intp)[order],
     )
