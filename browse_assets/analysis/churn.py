@@ -77,7 +77,7 @@ class ChurnTraining:
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
         best: the model (no baseline) of the lowest log loss on the test.
-        features: the features, in the order that the estimators expect.
+        features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
             over people), differences to logistic regression, random_split_roc_auc, threshold.
         differences: one row per candidate and metric: model, metric, difference to logistic regression on the same
@@ -95,6 +95,9 @@ class ChurnTraining:
         random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
             mixing times and people promises beyond `roc_auc`. Empty where each person has one row: nothing is mixed
             then, and it would say what the test says.
+        person_disjoint_auc: by model, ROC AUC on the test where the people of the test are not among those of the
+            fit; below `roc_auc` by as much as the model remembers people. Empty with split 'people', where the test
+            is disjoint itself.
         rows: number of rows that fit, calibrate, set the threshold and test.
         folds: how the candidates were tuned, in words.
     """
@@ -121,6 +124,7 @@ class ChurnTraining:
         default_factory=lambda: pd.DataFrame(columns=["model", "feature", "importance", "importance_sd"])
     )
     random_split_auc: dict[str, float] = field(default_factory=dict)
+    person_disjoint_auc: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     folds: str = ""
 
@@ -141,14 +145,14 @@ class LabelledRows:
     Attributes:
         user_key: the person.
         time: the snapshot.
-        person: number of the person, the same in all rows of theirs.
-        x: typed features.
+        said: hash of what the row says, its time and outcome included.
+        x: typed features, without those that are the same in all rows.
         y: 1 for churned, else 0.
     """
 
     user_key: pd.Series
     time: pd.Series
-    person: IntArray
+    said: npt.NDArray[np.uint64]
     x: pd.DataFrame
     y: IntArray
 
@@ -199,6 +203,13 @@ def train_churn(
     lacking = _lacking("training", rows.y[train]) or _lacking("test", rows.y[test])
     if lacking:
         return ChurnTraining(status="not_enough_history", reason=lacking)
+    if rows.x.empty:
+        return ChurnTraining(
+            status="not_enough_history",
+            reason=f"none of the {len(features)} features varies among the people to learn from",
+        )
+    if rule_feature not in rows.x.columns:
+        rule_feature = None
     parts = _divide(rows, train, in_time=plan is not None)
     if parts is None:
         return ChurnTraining(
@@ -231,7 +242,7 @@ def train_churn(
     used = np.concatenate([train, test])
     random_split_auc = (
         _random_split_auc(rows, used, tuned, seed, rule_feature)
-        if len(np.unique(rows.person[used])) < len(used)
+        if rows.user_key.iloc[used].nunique() < len(used)
         else {}
     )
     table = _table(samples, differences, thresholds, random_split_auc, len(test))
@@ -241,7 +252,7 @@ def train_churn(
         reason="",
         split="people" if plan is None else "time",
         best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
-        features=tuple(features),
+        features=tuple(str(name) for name in rows.x.columns),
         table=table,
         differences=differences,
         threshold_by="f1" if values is None else "profit",
@@ -259,6 +270,7 @@ def train_churn(
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
         random_split_auc=random_split_auc,
+        person_disjoint_auc={} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature),
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -270,7 +282,7 @@ def train_churn(
 
 
 def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledRows:
-    """Eligible rows with a known outcome, in the order of time and of what they say.
+    """Eligible rows with a known outcome, in the order of time and of what they say; features that vary.
 
     Raises:
         ValueError: a column is missing, or a person has two rows of one time.
@@ -284,19 +296,15 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
     usable = snapshots["eligible"].fillna(False).astype(bool) & snapshots["churned"].notna()
     frame = snapshots[usable].reset_index(drop=True)
     x = feature_frame(frame, features)
+    x = x.loc[:, x.nunique(dropna=False) > 1]
     churned = frame["churned"].astype(bool).rename("churned")
-    said = pd.util.hash_pandas_object(pd.concat([frame["snapshot_time"], churned, x], axis=1), index=False)
-    keys = frame["user_key"].astype(str)
-    # A person is what all their rows say together; keys only order people who say the same.
-    people = pd.DataFrame({"key": keys, "said": said}).groupby("key", sort=True)["said"].sum()
-    people = people.sort_values(kind="stable")
-    person = keys.map(pd.Series(np.arange(len(people)), index=people.index)).to_numpy(dtype=np.intp)
+    said = pd.util.hash_pandas_object(x.assign(snapshot_time=frame["snapshot_time"], churned=churned), index=False)
     # Sums over rows depend on their order in the last bits, and so do drawn samples.
-    order = np.lexsort((person, frame["snapshot_time"].to_numpy()))
+    order = np.lexsort((frame["user_key"].astype(str).to_numpy(), said.to_numpy(), frame["snapshot_time"].to_numpy()))
     return LabelledRows(
         user_key=frame["user_key"].iloc[order].reset_index(drop=True),
         time=frame["snapshot_time"].iloc[order].reset_index(drop=True),
-        person=person[order],
+        said=said.to_numpy().astype(np.uint64)[order],
         x=x.iloc[order].reset_index(drop=True),
         y=churned.to_numpy().astype(np.intp)[order],
     )
@@ -305,12 +313,14 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
 def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
     """For each of the positions a hand from 0: the people of either outcome are dealt out in turn.
 
-    So each hand gets the same share of leavers, all rows of a person, and the same people whatever their keys.
+    So each hand gets the same share of leavers, and all rows of a person. The order is that of what a person's rows
+    say together; the key only orders people who say the same.
     """
-    dealt = pd.DataFrame({"person": rows.person[among], "churned": rows.y[among]})
-    people = dealt.groupby("person", sort=True)["churned"].max()
-    hand = people.groupby(people).cumcount() % hands
-    return np.asarray(dealt["person"].map(hand), dtype=np.intp)
+    dealt = pd.DataFrame({"key": rows.user_key.iloc[among].astype(str), "said": rows.said[among], "y": rows.y[among]})
+    people = dealt.groupby("key", sort=True).agg(said=("said", "sum"), churned=("y", "max"))
+    people = people.sort_values("said", kind="stable")
+    hand = people.groupby("churned").cumcount() % hands
+    return np.asarray(dealt["key"].map(hand), dtype=np.intp)
 
 
 def _train_and_test(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray]:
@@ -432,4 +442,33 @@ def _random_split_auc(
         model.fit(rows.x.iloc[fit], rows.y[fit])
         p = churn_probability(model, rows.x.iloc[test])
         aucs[name] = float(roc_auc_score(rows.y[test], p))
+    return aucs
+
+
+def _person_disjoint_auc(
+    rows: LabelledRows,
+    train: IntArray,
+    test: IntArray,
+    tuned: dict[str, Tuned],
+    seed: int,
+    rule_feature: str | None,
+) -> dict[str, float]:
+    """Each third of the people is tested by a fit on the training rows of the others."""
+    from sklearn.metrics import roc_auc_score
+
+    both = np.concatenate([train, test])
+    third = np.empty(len(rows.y), dtype=np.intp)
+    third[both] = deal(rows, both, PEOPLE_FOLDS)
+    aucs = {}
+    for name in MODELS:
+        p = np.empty(len(rows.y))
+        for k in range(PEOPLE_FOLDS):
+            fit, held_out = train[third[train] != k], test[third[test] == k]
+            if not len(held_out):
+                continue
+            if len(np.unique(rows.y[fit])) < 2:
+                return {}
+            model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
+            p[held_out] = churn_probability(model.fit(rows.x.iloc[fit], rows.y[fit]), rows.x.iloc[held_out])
+        aucs[name] = float(roc_auc_score(rows.y[test], p[test]))
     return aucs

@@ -81,6 +81,8 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
         if key not in ("model", "people", "threshold") and value == value
     }
     mlflow.log_metrics({**metrics, "people": float(row["people"])})
+    if name in training.person_disjoint_auc:
+        mlflow.log_metric("person_disjoint_roc_auc", training.person_disjoint_auc[name])
     outcome = training.predictions["churned"]
     called = training.predictions[name] >= row["threshold"]
     mlflow.log_figure(figures.confusion_figure(outcome, called), "figures/confusion.png")

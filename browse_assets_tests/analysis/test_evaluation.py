@@ -102,7 +102,7 @@ def test_draws_are_shared_between_models_and_fixed_by_the_seed() -> None:
     rng = np.random.default_rng(5)
     y, p = (rng.random(50) < 0.4).astype(float), rng.random(50)
     both = resample_metrics(y, {"a": p, "b": p}, {"a": 0.5, "b": 0.5}, seed=3)
-    assert both["a"].shape == (301, len(METRICS))
+    assert both["a"].shape == (1001, len(METRICS))
     assert both["a"].equals(both["b"])
     assert not both["a"].equals(resample_metrics(y, {"a": p}, {"a": 0.5}, seed=4)["a"])
 
