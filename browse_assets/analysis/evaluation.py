@@ -126,11 +126,12 @@ def paired_differences(samples: Mapping[str, pd.DataFrame], against: str) -> pd.
 
     Returns:
         One row per model and metric: `difference` on the data, and its 95% interval `low` to `high` over samples
-        of the same people for both. 0 for the model itself; NaN where a metric is not defined.
+        of the same people for both. 0 for the model itself; NaN where a metric is not defined, or the other model
+        is not there.
     """
     records = []
     for model, sample in samples.items():
-        more = sample - samples[against]
+        more = sample - samples.get(against, sample * np.nan)
         records += [
             (model, metric, float(more[metric].iloc[0]), *interval(more[metric].iloc[1:])) for metric in METRICS
         ]
