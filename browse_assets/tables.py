@@ -910,6 +910,18 @@ CHURN_MODEL = Table(
             "probability from which churn is called, set on held-out people for the highest profit "
             "(BROWSE_CHURN_VALUES), else F1; above 1 nobody is called",
         ),
+        Column(
+            "tuning_log_loss",
+            "DOUBLE",
+            "log loss on the folds that tuning held out, of which the lowest is the challenger's; NULL for baselines",
+        ),
+        Column(
+            "person_disjoint_roc_auc",
+            "DOUBLE",
+            "roc_auc on the test where none of its people was learned from; NULL for baselines, and where the test is "
+            "made of other people anyway",
+        ),
+        Column("is_challenger", "BOOLEAN", "whether it won this training, by its log loss in tuning"),
         Column("is_champion", "BOOLEAN", "whether it was promoted"),
         Column("reason", "VARCHAR", "why it was or was not"),
     ),

@@ -78,7 +78,7 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
     metrics = {
         key: float(value)
         for key, value in row.items()
-        if key not in ("model", "people", "threshold") and value == value
+        if key not in ("model", "people", "threshold", "is_challenger") and value == value
     }
     mlflow.log_metrics({**metrics, "people": float(row["people"])})
     if name in training.person_disjoint_auc:
