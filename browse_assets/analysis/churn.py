@@ -6,27 +6,29 @@ metrics (`evaluation`), who becomes champion (`churn_promotion`), scores of peop
 (`churn_scores`), features and tables (SQL), logging (assets).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from browse_assets.analysis.churn_calibration import calibrate, refitted
 from browse_assets.analysis.churn_candidates import (
+    BASELINES,
     CANDIDATES,
     LOGISTIC,
     MODELS,
-    Fold,
-    Tuned,
-    calibrate,
+    REPEAT_VISITS,
+    STACK,
     churn_probability,
-    new_pipeline,
-    refitted,
-    tune,
+    fit_candidate,
+    has_histories,
 )
 from browse_assets.analysis.churn_features import feature_frame
+from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds
 from browse_assets.analysis.churn_windows import WindowPlan
 from browse_assets.analysis.evaluation import (
     METRICS,
@@ -76,7 +78,7 @@ class ChurnTraining:
         reason: why there is not enough history, in words; empty when trained.
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
-        best: the model (no baseline) of the lowest log loss on the test.
+        best: the model (no baseline, no comparator) of the lowest log loss on the test.
         features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
             over people), differences to logistic regression, random_split_roc_auc, threshold.
@@ -157,6 +159,8 @@ class LabelledRows:
     y: IntArray
 
 
+# One thread: with few rows several wait for each other most of the time, and sums of parts depend on their number.
+@threadpool_limits.wrap(limits=1)
 def train_churn(
     snapshots: pd.DataFrame,
     *,
@@ -165,6 +169,9 @@ def train_churn(
     seed: int = SEED,
     rule_feature: str | None = None,
     values: OutcomeValues | None = None,
+    horizon: tuple[float, float] | None = None,
+    test_people: Collection[str] | None = None,
+    candidates: Sequence[str] = CANDIDATES,
 ) -> ChurnTraining:
     """Train and compare the candidates, each step on rows that the steps before did not see.
 
@@ -189,6 +196,10 @@ def train_churn(
         seed: of trees, permutations, bootstrap and random split.
         rule_feature: the one rule's only feature, one of `features`; None takes what tells most.
         values: what the outcomes are worth: the thresholds are set for the highest profit, else for the highest F1.
+        horizon: without a plan, the days g and H that the outcome is about; the plan says them otherwise. Only the
+            comparator of repeat visits asks for them, and is left out without them.
+        test_people: without a plan, the user_key of those who are the test; None lets a quarter be dealt.
+        candidates: which of CANDIDATES to train; at least one is none of the baselines.
 
     Raises:
         ValueError: a column is missing, a person is doubled in a snapshot, or `rule_feature`
@@ -199,7 +210,7 @@ def train_churn(
     if plan is not None and plan.too_short:
         return ChurnTraining(status="not_enough_history", reason=plan.warning)
     rows = labelled_rows(snapshots, features)
-    train, test = _train_and_test(rows, plan)
+    train, test = _train_and_test(rows, plan, test_people)
     lacking = _lacking("training", rows.y[train]) or _lacking("test", rows.y[test])
     if lacking:
         return ChurnTraining(status="not_enough_history", reason=lacking)
@@ -219,16 +230,25 @@ def train_churn(
         )
 
     folds, folds_in_words = _folds(rows, parts.fit, plan)
-    tuned: dict[str, Tuned] = {}
+    encoded = tuning_folds(rows.x, rows.y, pd.factorize(rows.user_key)[0], folds, seed=seed)
+    tuned = {name: tune(name, encoded, seed=seed) for name in candidates}
+    if plan is not None:
+        horizon = (plan.gap_days, plan.outcome_days)
+    if horizon is not None and has_histories(rows.x.columns):
+        tuned[REPEAT_VISITS] = Tuned({"gap_days": horizon[0], "outcome_days": horizon[1]})
+    stack = blend(tuned, encoded)
+    if stack is not None:
+        tuned[STACK] = stack
+    del encoded
     estimators: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
     probabilities: dict[str, FloatArray] = {}
-    for name in CANDIDATES:
-        tuned[name] = tune(name, rows.x, rows.y, folds, seed=seed, rule_feature=rule_feature)
+    for name in tuned:
 
         def fitted(part: IntArray, name: str = name) -> Any:
-            pipeline = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
-            return pipeline.fit(rows.x.iloc[part], rows.y[part])
+            return fit_candidate(
+                name, tuned[name].params, rows.x.iloc[part], rows.y[part], seed=seed, rule_feature=rule_feature
+            )
 
         estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
         thresholds[name] = best_threshold(
@@ -251,7 +271,7 @@ def train_churn(
         status="trained",
         reason="",
         split="people" if plan is None else "time",
-        best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
+        best=min(_models(tuned), key=lambda name: round(float(samples[name]["log_loss"].iloc[0]), 9)),
         features=tuple(str(name) for name in rows.x.columns),
         table=table,
         differences=differences,
@@ -323,9 +343,19 @@ def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
     return np.asarray(dealt["key"].map(hand), dtype=np.intp)
 
 
-def _train_and_test(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray]:
+def _models(tuned: dict[str, Tuned]) -> list[str]:
+    """Those of the candidates that may become champion."""
+    return [name for name in tuned if name not in (*BASELINES, REPEAT_VISITS)]
+
+
+def _train_and_test(
+    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None
+) -> tuple[IntArray, IntArray]:
     if plan is None:
-        is_test = deal(rows, np.arange(len(rows.y)), TEST_HANDS) == 0
+        if test_people is None:
+            is_test = deal(rows, np.arange(len(rows.y)), TEST_HANDS) == 0
+        else:
+            is_test = rows.user_key.astype(str).isin([str(key) for key in test_people]).to_numpy()
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
     return (
         np.flatnonzero(rows.time.isin(plan.train_times).to_numpy()),
@@ -413,7 +443,7 @@ def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed:
     shuffles = np.concatenate([rng.permutation(len(x)) for _ in range(PERMUTATIONS)])
     repeated = pd.concat([x] * PERMUTATIONS, ignore_index=True)
     records = []
-    for name in MODELS:
+    for name in (name for name in estimators if name in MODELS or name == STACK):
         usual = _mean_log_loss(estimators[name], x, y[None, :])
         for feature in x.columns[:IMPORTANCE_FEATURES]:
             permuted = repeated.assign(**{feature: x[feature].to_numpy()[shuffles]})
@@ -437,9 +467,10 @@ def _random_split_auc(
 
     fit, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=seed, stratify=rows.y[used])
     aucs = {}
-    for name in MODELS:
-        model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
-        model.fit(rows.x.iloc[fit], rows.y[fit])
+    for name in _models(tuned):
+        model = fit_candidate(
+            name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
+        )
         p = churn_probability(model, rows.x.iloc[test])
         aucs[name] = float(roc_auc_score(rows.y[test], p))
     return aucs
@@ -460,7 +491,7 @@ def _person_disjoint_auc(
     third = np.empty(len(rows.y), dtype=np.intp)
     third[both] = deal(rows, both, PEOPLE_FOLDS)
     aucs = {}
-    for name in MODELS:
+    for name in _models(tuned):
         p = np.empty(len(rows.y))
         for k in range(PEOPLE_FOLDS):
             fit, held_out = train[third[train] != k], test[third[test] == k]
@@ -468,7 +499,9 @@ def _person_disjoint_auc(
                 continue
             if len(np.unique(rows.y[fit])) < 2:
                 return {}
-            model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
-            p[held_out] = churn_probability(model.fit(rows.x.iloc[fit], rows.y[fit]), rows.x.iloc[held_out])
+            model = fit_candidate(
+                name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
+            )
+            p[held_out] = churn_probability(model, rows.x.iloc[held_out])
         aucs[name] = float(roc_auc_score(rows.y[test], p[test]))
     return aucs
