@@ -59,8 +59,8 @@ def false_futures(
     """Features of the same people at the first and the last snapshot time, as they are and under another future.
 
     In the false future, all that comes after the snapshot, and what the snapshot cuts in two, is gone; in its place
-    comes the past, backwards and with other values, from a microsecond after the snapshot on. Inputs are changed
-    in temporary tables of the same names, which the SQL finds first.
+    comes each person's past, backwards and with other values, from a microsecond after the snapshot on. Inputs are
+    changed in temporary tables of the same names, which the SQL finds first.
 
     Args:
         con: the warehouse, with the temporary inputs of customers where there are any. These are gone afterwards.
@@ -131,7 +131,7 @@ def _as_it_is(name: str) -> str:
 def _turned(name: str, types: dict[str, str]) -> str:
     """SELECT of what was over at $t0 or has no time, and of the same again from then on, turned round and changed."""
     first, last = ("first_time", "last_time") if "last_time" in types else ("event_time", "event_time")
-    after = "$t0::TIMESTAMP + ($t0::TIMESTAMP - {}) + INTERVAL 1 MICROSECOND"
+    after = f"$t0::TIMESTAMP + (max({last}) OVER (PARTITION BY user_key) - {{}}) + INTERVAL 1 MICROSECOND"
     columns = {
         column: f"3 * {column} + 1"
         if kind in ("BIGINT", "INTEGER", "HUGEINT", "DOUBLE") or kind.startswith("DECIMAL")
