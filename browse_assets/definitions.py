@@ -13,6 +13,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from browse_assets.assets.audience import audience_attributes, audience_models
 from browse_assets.assets.churn import churn_model, churn_scores, churn_snapshots
+from browse_assets.assets.churn_audit import churn_audit
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
     domain_features,
@@ -74,6 +75,7 @@ ASSETS = [
     customer_features,
     churn_snapshots,
     churn_model,
+    churn_audit,
     churn_scores,
     released_audiences,
     reidentification,

@@ -928,6 +928,35 @@ CHURN_MODEL = Table(
     purposes=("product",),
 )
 
+CHURN_AUDIT = Table(
+    "churn_audit",
+    "warehouse",
+    "One row per test of the last training for leakage; empty where nothing was trained.",
+    ("position",),
+    (
+        Column("position", "BIGINT", "order of the tests, from 0"),
+        Column(
+            "test",
+            "VARCHAR",
+            "no_future_features, injected_future, permuted_labels, identifiers_alone, or as a warning single_feature "
+            "or coverage_alone",
+        ),
+        Column("subject", "VARCHAR", "the model or feature that it is about; NULL for all of them"),
+        Column("value", "DOUBLE", "what was found; `detail` says in what"),
+        Column(
+            "low",
+            "DOUBLE",
+            "lower end of its 99 % interval (bootstrap over people), or least of the fits to permuted outcomes",
+        ),
+        Column("high", "DOUBLE", "upper end of the same"),
+        Column("passed", "BOOLEAN", "whether no leak was found; NULL where there was nothing to test"),
+        Column("detail", "VARCHAR", "what the value is, and what was compared"),
+        Column("mlflow_run_id", "VARCHAR", "parent run of the training"),
+        _AS_OF,
+    ),
+    purposes=("product",),
+)
+
 CHURN_SCORES = Table(
     "churn_scores",
     "warehouse",
@@ -1049,6 +1078,7 @@ TABLES: dict[str, Table] = {
         CUSTOMER_FEATURES,
         CHURN_SNAPSHOTS,
         CHURN_MODEL,
+        CHURN_AUDIT,
         CHURN_SCORES,
         RELEASED_AUDIENCES,
         REIDENTIFICATION,

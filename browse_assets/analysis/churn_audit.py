@@ -71,8 +71,8 @@ def audit_churn(
 
     Returns:
         One row per test, for some of them per subject (a model or a feature): test, subject (or None), value, low,
-        high (of its 99% interval; for permuted_labels the range of the fits), passed (NA where there is nothing to test), detail in words. Empty when nothing
-        was trained.
+        high (of its 99% interval; for permuted_labels the range of the fits), passed (NA where there is nothing to
+        test), detail in words. Empty when nothing was trained.
     """
     records: list[dict[str, Any]] = []
     if training.best is not None:
@@ -175,7 +175,8 @@ def _permuted_labels(training: ChurnTraining, name: str, seed: int) -> dict[str,
         PERMUTED,
         mean,
         abs(mean - 0.5) <= reach + PERMUTED_TOLERANCE,
-        f"ROC AUC on the test, mean and range of {2 * PAIRS} fits to permuted outcomes; the mean is sure to {reach:.3f}",
+        f"ROC AUC on the test, mean and range of {2 * PAIRS} fits to permuted outcomes; "
+        f"99 % interval of the mean: {reach:.3f} to either side",
         subject=name,
         low=min(aucs),
         high=max(aucs),

@@ -27,6 +27,7 @@ def log_churn(
     training: "ChurnTraining",
     promotion: "Promotion",
     as_of: datetime,
+    audit: "pd.DataFrame",
 ) -> LoggedTraining:
     """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
     mlflow = tracker.client()
@@ -44,6 +45,7 @@ def log_churn(
                 "test",
             )
             _log_comparison(mlflow, training)
+            mlflow.log_table(audit, "audit.json")
         nested: dict[str, str] = {}
         models: dict[str, Any] = {}
         for _, row in training.table.iterrows():
