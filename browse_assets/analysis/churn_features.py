@@ -77,22 +77,29 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _typed(frame: pd.DataFrame, features: Sequence[str], numbers: set[str]) -> pd.DataFrame:
-    columns: dict[str, Any] = {
-        name: _number(frame[name]) if name in numbers else _text(frame[name]) for name in features
-    }
-    return pd.DataFrame(columns, index=frame.index)
+    known = [name for name in features if name in numbers]
+    if all(frame[name].dtype == np.float64 for name in known):
+        # Typed already, as all copies of a person are whose features are tried one by one: 1 ms, not 5.
+        columns = pd.DataFrame(_finite(frame[known].to_numpy()), columns=known, index=frame.index)
+    else:
+        columns = pd.DataFrame({name: _number(frame[name]) for name in known}, columns=known, index=frame.index)
+    texts = [name for name in features if name not in numbers]
+    if not texts:
+        return columns
+    return pd.concat([columns, *(_text(frame[name]) for name in texts)], axis=1)[list(features)]
 
 
 def _number(column: pd.Series) -> npt.NDArray[np.float64]:
-    if column.dtype == np.float64:  # typed already; a single request spends 5 of its 25 ms without this
-        numbers: npt.NDArray[np.float64] | None = column.to_numpy(dtype=np.float64)
-    else:
-        try:
-            numbers = pd.to_numeric(column).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        except (TypeError, ValueError):
-            numbers = None
+    try:
+        numbers = pd.to_numeric(column).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        numbers = None
     if numbers is None:  # outside the handler: the value that failed must not be chained to the error
         raise ValueError(f"{column.name} must be a number")
+    return _finite(np.asarray(numbers))
+
+
+def _finite(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 

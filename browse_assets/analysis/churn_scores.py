@@ -101,14 +101,24 @@ def _moves(
     step = max(1, BLOCK_VALUES // (max(1, n) * max(1, block.shape[1])))
     for start in range(0, max(1, len(explained)), step):
         tried = explained[start : start + step]
-        copies = pd.concat([block] * (len(tried) + 1), ignore_index=True)
-        for i, name in enumerate(tried):
-            column = copies[name].to_numpy(copy=True)
-            column[(i + 1) * n : (i + 2) * n] = usual[name].iloc[0]
-            copies[name] = pd.Series(column, dtype=block[name].dtype)
+        copies = _copies(block, usual, tried)
         p = churn_probability(estimator, copies).reshape(len(tried) + 1, n)
         probability, moves[:, start : start + step] = p[0], (p[0] - p[1:]).T
     return probability, moves
+
+
+def _copies(block: pd.DataFrame, usual: pd.DataFrame, tried: list[str]) -> pd.DataFrame:
+    """The block as it is, then once for each feature tried, that one replaced by its usual value."""
+    n, times = len(block), len(tried) + 1
+    place = {name: i + 1 for i, name in enumerate(tried)}
+    columns = {}
+    # As arrays, not by column of a frame: 2 ms for a person, not 12.
+    for name in block.columns:
+        column = np.tile(block[name].to_numpy(), times)
+        if name in place:
+            column[place[name] * n : (place[name] + 1) * n] = usual[name].iloc[0]
+        columns[name] = column if column.dtype == np.float64 else pd.array(column, dtype="str")
+    return pd.DataFrame(columns)
 
 
 def _in_words(block: pd.DataFrame, moves: FloatArray, usual: dict[str, Any]) -> list[list[str]]:
