@@ -24,7 +24,7 @@ def made_up_people(people: int, seed: int = 1) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(rng.exponential(3, (people, len(NUMBERS))), columns=list(NUMBERS))
     frame["gap_mean_days"] = frame["gap_mean_days"].where(rng.random(people) > 0.2)
-    frame["customer_plan"] = pd.Series(rng.choice([*PLANS, None], people)).astype("str")
+    frame["customer_plan"] = pd.Series(rng.choice([*PLANS, None], people, p=[0.3, 0.2, 0.4, 0.1])).astype("str")
     odds = frame["days_since_last"] - 4 + 2 * (frame["customer_plan"] == "basic")
     return frame.assign(churned=(rng.random(people) < 1 / (1 + np.exp(-odds))).astype(float))
 
@@ -35,7 +35,7 @@ def fitted_candidate(
     """A calibrated candidate that knows all columns but churned and those of `without`."""
     x, y = people.drop(columns=["churned", *without]), people["churned"].astype(int).to_numpy()
     half = len(x) // 2
-    pipeline = new_pipeline(name, params or {}, seed=1).fit(x[:half], y[:half])
+    pipeline = new_pipeline(name, params or {}, seed=1, rule_feature="days_since_last").fit(x[:half], y[:half])
     return calibrate(pipeline, x[half:], y[half:])
 
 
