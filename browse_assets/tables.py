@@ -966,7 +966,39 @@ CHURN_SCORES = Table(
         _USER,
         Column("probability", "DOUBLE", "calibrated probability of churn, 0 to 1"),
         Column("band", "VARCHAR", "low, medium or high"),
-        Column("reasons", "VARCHAR[]", "up to three features that move the score most, in words"),
+        Column(
+            "reasons",
+            "VARCHAR[]",
+            "up to three features that move the score most against a usual person, in words, the strongest first",
+        ),
+        Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
+        _AS_OF,
+    ),
+    purposes=("product",),
+)
+
+CHURN_DRIFT = Table(
+    "churn_drift",
+    "warehouse",
+    "One row per feature of the champion, and one for its probability; empty without a champion.",
+    ("feature",),
+    (
+        Column("feature", "VARCHAR", "name of the feature, or probability"),
+        Column(
+            "psi",
+            "DOUBLE",
+            "population stability index of the people scored against those that the champion was tested on; "
+            "NULL when nobody was scored",
+        ),
+        Column(
+            "bound",
+            "DOUBLE",
+            "above it the feature has drifted: 0.25, or what chance reaches with so few people; NULL for what "
+            "grows by itself",
+        ),
+        Column("people", "BIGINT", "people scored"),
+        Column("reference_people", "BIGINT", "people whom the champion was tested on, bins of fewer than k left out"),
+        Column("has_drifted", "BOOLEAN", "psi above bound; NULL when there is no bound"),
         Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
         _AS_OF,
     ),
@@ -1080,6 +1112,7 @@ TABLES: dict[str, Table] = {
         CHURN_MODEL,
         CHURN_AUDIT,
         CHURN_SCORES,
+        CHURN_DRIFT,
         RELEASED_AUDIENCES,
         REIDENTIFICATION,
         ASSET_STATE,
