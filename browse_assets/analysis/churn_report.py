@@ -22,7 +22,8 @@ class ReportTable:
         rows: one text per column; a line break begins a second line in the cell.
         marked: positions of rows that stand out.
         weights: widths of the columns on a slide, relative to each other; empty for equal ones.
-        on_slide: whether the slide shows it too.
+        on_slide: whether the slide shows it.
+        on_page: whether the page shows it.
     """
 
     caption: str
@@ -31,6 +32,7 @@ class ReportTable:
     marked: tuple[int, ...] = ()
     weights: tuple[float, ...] = ()
     on_slide: bool = False
+    on_page: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page and one slide.
+    """One section of the page and one slide. The page shows the figures before the tables.
 
     Attributes:
         title: what it is about.

@@ -34,9 +34,11 @@ figure img { width: 100%; max-width: 46rem; height: auto; display: block; }
 figcaption, caption { color: var(--soft); font-size: .92rem; text-align: left; padding: .4rem 0; }
 .wide { overflow-x: auto; margin: 1.6rem 0; }
 table { border-collapse: collapse; font-size: .9rem; line-height: 1.4; min-width: 26rem; }
-th, td { text-align: left; vertical-align: top; padding: .45rem .8rem .45rem .3rem; overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .45rem .8rem .45rem .3rem; overflow-wrap: break-word; }
 td { border-bottom: 1px solid var(--line); }
 th { border-bottom: 2px solid var(--accent); font-weight: 600; overflow-wrap: normal; }
+td.short { white-space: nowrap; }
+td.long { min-width: 13rem; }
 td small { color: var(--soft); white-space: nowrap; }
 tr.marked td { background: var(--tint); font-weight: 600; }
 footer { color: var(--soft); font-size: .9rem; padding: 2rem 1.25rem 3rem; }
@@ -107,7 +109,7 @@ def _section(place: int, section: Section) -> str:
         f"<ul>\n{points}</ul>" if points else "",
         *(f'<p class="detail">{escape(text)}</p>' for text in section.details if text),
         *(_figure(figure) for figure in section.figures),
-        *(_table(table) for table in section.tables),
+        *(_table(table) for table in section.tables if table.on_page),
         "</section>",
     ]
     return "\n".join(part for part in parts if part)
@@ -125,7 +127,7 @@ def _table(table: ReportTable) -> str:
     header = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
     rows = "\n".join(
         f"<tr{' class=' + chr(34) + 'marked' + chr(34) if place in table.marked else ''}>"
-        + "".join(f"<td>{_cell(cell)}</td>" for cell in row)
+        + "".join(f"<td{_width(cell)}>{_cell(cell)}</td>" for cell in row)
         + "</tr>"
         for place, row in enumerate(table.rows)
     )
@@ -133,6 +135,12 @@ def _table(table: ReportTable) -> str:
         f'<div class="wide"><table><caption>{escape(table.caption)}</caption>'
         f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
+
+
+def _width(text: str) -> str:
+    """On a phone a table scrolls: numbers stay whole, and sentences get room."""
+    longest = max(len(line) for line in text.split("\n"))
+    return ' class="short"' if longest <= 14 else ' class="long"' if longest > 40 else ""
 
 
 def _cell(text: str) -> str:

@@ -86,7 +86,7 @@ def data_collection(facts: ReportFacts) -> Section:
     rows = [_panel_row(facts), *_customer_rows(facts)]
     points = [_coverage(facts)]
     has = {name: bool(len(facts.customers) and facts.customers[name].notna().any()) for name in CUSTOMER_TABLES}
-    points.append(_customer_words(facts, has))
+    points.append(_customer_words(has))
     removed = int(facts.removed["values_removed"].sum())
     if removed >= k:
         told = facts.removed[facts.removed["values_removed"] >= k]
@@ -144,17 +144,13 @@ def _coverage(facts: ReportFacts) -> str:
     )
 
 
-def _customer_words(facts: ReportFacts, has: Mapping[str, bool]) -> str:
+def _customer_words(has: Mapping[str, bool]) -> str:
     lacking = [words for name, words in CUSTOMER_TABLES.items() if not has[name]]
     if len(lacking) == len(CUSTOMER_TABLES):
         return "No demographics, transactions or service interactions came in: churn is told from browsing alone."
     if lacking:
         return f"There are no {listed(lacking)}."
-    return (
-        f"Customer tables name {number(len(facts.customers))} people."
-        if len(facts.customers) >= facts.min_group
-        else ""
-    )
+    return ""
 
 
 def _panel_row(facts: ReportFacts) -> tuple[str, str, str]:

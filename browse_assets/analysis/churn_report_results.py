@@ -24,7 +24,7 @@ from browse_assets.analysis.churn_report import (
     percent,
     plain,
 )
-from browse_assets.analysis.churn_report_figures import losses_png, windows_png
+from browse_assets.analysis.churn_report_figures import losses_png
 from browse_assets.analysis.churn_report_panel import labelled
 
 # What each candidate is, in words; one that is not listed here goes by its name.
@@ -150,10 +150,7 @@ def modeling(facts: ReportFacts) -> Section:
         "Modeling",
         "Every step of training sees only people or times that the step before did not.",
         points=tuple(points),
-        details=(
-            f"Told by the training: {training.reason}." if training.reason else "",
-            "Intervals are 95 % percentile intervals of a bootstrap over the people of the test.",
-        ),
+        details=("Intervals are 95 % percentile intervals of a bootstrap over the people of the test.",),
         tables=(
             ReportTable(
                 "The candidates and what was tuned",
@@ -164,7 +161,6 @@ def modeling(facts: ReportFacts) -> Section:
             ),
             *_audit_table(facts.audit),
         ),
-        figures=_window_figure(facts),
     )
 
 
@@ -254,16 +250,6 @@ def _audit_table(audit: pd.DataFrame) -> tuple[ReportTable, ...]:
 
 def _float(value: Any) -> float:
     return float("nan") if value is None or value != value else float(value)
-
-
-def _window_figure(facts: ReportFacts) -> tuple[ReportFigure, ...]:
-    if facts.windows is None or facts.training.split == "people" or facts.snapshots.empty:
-        return ()
-    times = sorted(pd.to_datetime(facts.snapshots["snapshot_time"]).unique())[-8:]
-    known = pd.to_datetime(labelled(facts)["snapshot_time"])
-    test = known.max().to_pydatetime() if len(known) else None
-    picture = windows_png([pd.Timestamp(time).to_pydatetime() for time in times], facts.windows, test)
-    return (ReportFigure("What features and outcomes see at each snapshot time", picture),)
 
 
 def results(facts: ReportFacts) -> Section:
@@ -390,8 +376,9 @@ def _slide_table(
         ("candidate", *(METRIC_WORDS[metric] for metric in ON_SLIDE), "strength and weakness"),
         tuple(rows),
         marked=tuple(place for place, name in enumerate(names) if name == winner),
-        weights=(1.65, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1, 3.6),
+        weights=(1.65, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.4),
         on_slide=True,
+        on_page=False,
     )
 
 

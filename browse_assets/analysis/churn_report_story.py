@@ -13,6 +13,7 @@ from browse_assets.analysis.churn_candidates import BASELINES
 from browse_assets.analysis.churn_report import (
     Report,
     ReportFacts,
+    ReportFigure,
     ReportTable,
     Section,
     capital,
@@ -21,6 +22,7 @@ from browse_assets.analysis.churn_report import (
     percent,
     plain,
 )
+from browse_assets.analysis.churn_report_figures import windows_png
 from browse_assets.analysis.churn_report_groups import merged_counts
 from browse_assets.analysis.churn_report_panel import (
     CUSTOMER_TABLES,
@@ -137,7 +139,13 @@ def problem(facts: ReportFacts) -> Section:
     table = _snapshot_table(facts)
     if table is None:
         points.append(f"There are no snapshots of at least {k} people yet.")
-    return Section("Problem statement", message, points=tuple(points), tables=(table,) if table else ())
+    return Section(
+        "Problem statement",
+        message,
+        points=tuple(points),
+        tables=(table,) if table else (),
+        figures=_window_figure(facts),
+    )
 
 
 def _days(windows: tuple[int, int, int]) -> str:
@@ -166,6 +174,16 @@ def _snapshot_table(facts: ReportFacts) -> ReportTable | None:
         weights=(1.2, 0.8, 4.0),
         on_slide=True,
     )
+
+
+def _window_figure(facts: ReportFacts) -> tuple[ReportFigure, ...]:
+    if facts.windows is None or facts.training.split == "people" or facts.snapshots.empty:
+        return ()
+    times = sorted(pd.to_datetime(facts.snapshots["snapshot_time"]).unique())[-8:]
+    known = pd.to_datetime(labelled(facts)["snapshot_time"])
+    test = known.max().to_pydatetime() if len(known) else None
+    picture = windows_png([pd.Timestamp(time).to_pydatetime() for time in times], facts.windows, test)
+    return (ReportFigure("What features and outcomes see at each snapshot time", picture, on_slide=True),)
 
 
 def deployment(facts: ReportFacts) -> Section:
