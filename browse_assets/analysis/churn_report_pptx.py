@@ -247,7 +247,7 @@ def _table(slide: Any, table: ReportTable, box: Box) -> float:
         ink = "FFFFFF" if place == 0 else INK
         for cell, text in zip(grid.rows[place].cells, row, strict=True):
             _cell(cell, text, size, fill, ink, is_bold=place == 0)
-            _line_below(cell)
+            _lines(cell)
     return caption + sum(heights)
 
 
@@ -277,16 +277,19 @@ def _cell(cell: Any, text: str, size: float, fill: str, ink: str, *, is_bold: bo
         _style_paragraph(paragraph, size * (0.8 if small else 1), SOFT if small else ink, is_bold=is_bold and not small)
 
 
-def _line_below(cell: Any) -> None:
-    """A thin line, before the fill as the schema wants it; python-pptx has no call for it (ECMA-376, 21.1.3.5)."""
+def _lines(cell: Any) -> None:
+    """Thin lines, before the fill as the schema wants it; python-pptx has no call for it (ECMA-376, 21.1.3.5)."""
     from pptx.oxml.xmlchemy import OxmlElement
 
-    line, fill, colour = OxmlElement("a:lnB"), OxmlElement("a:solidFill"), OxmlElement("a:srgbClr")
-    line.set("w", "6350")
-    colour.set("val", LINE)
-    fill.append(colour)
-    line.append(fill)
-    cell._tc.get_or_add_tcPr().insert(0, line)
+    properties = cell._tc.get_or_add_tcPr()
+    # Also above: the line of the cell below would lie over the one of the cell above.
+    for place, name in enumerate(("a:lnT", "a:lnB")):
+        line, fill, colour = OxmlElement(name), OxmlElement("a:solidFill"), OxmlElement("a:srgbClr")
+        line.set("w", "6350")
+        colour.set("val", LINE)
+        fill.append(colour)
+        line.append(fill)
+        properties.insert(place, line)
 
 
 def _row_heights(rows: list[tuple[str, ...]], widths: list[float], size: float) -> list[float]:

@@ -334,12 +334,6 @@ def judgement(facts: ReportFacts, model: str) -> tuple[list[str], list[str]]:
         weak.append(f"may rank no better than chance (ROC AUC {auc:.2f})")
     if dummy and row["log_loss"] > dummy["log_loss"]:
         weak.append("its probabilities are worse than the base rate alone")
-    rule = row_of(facts, ONE_RULE)
-    if rule and model not in BASELINES and row["log_loss"] > rule["log_loss"]:
-        weak.append("the one rule alone has a lower log loss")
-    base = float(dummy["average_precision"]) if dummy else float("nan")
-    if base == base and row["accuracy"] < max(base, 1 - base):
-        weak.append(f"calls fewer right than always saying the same would ({percent(max(base, 1 - base))})")
     if row["recall"] < 0.5:
         weak.append(f"finds only {percent(row['recall'])} of those who leave")
     elif row["recall"] >= 0.75:
@@ -348,6 +342,12 @@ def judgement(facts: ReportFacts, model: str) -> tuple[list[str], list[str]]:
         weak.append("calls nobody")
     elif row["precision"] < 0.5:
         weak.append(f"{percent(1 - row['precision'])} of its calls are false alarms")
+    base = float(dummy["average_precision"]) if dummy else float("nan")
+    if base == base and row["accuracy"] < max(base, 1 - base):
+        weak.append(f"calls fewer right than always saying the same would ({percent(max(base, 1 - base))})")
+    rule = row_of(facts, ONE_RULE)
+    if rule and model not in BASELINES and row["log_loss"] > rule["log_loss"]:
+        weak.append("the one rule alone has a lower log loss")
     return strong or ["none that the figures show"], weak or ["none that the figures show"]
 
 

@@ -101,7 +101,7 @@ def read_facts(
     from browse_assets.analysis.churn_report import ReportFacts
 
     model = con.execute("SELECT * FROM churn_model ORDER BY log_loss, model").df()
-    as_of = read_as_of(con, settings)
+    as_of = _read_as_of(con, settings)
     return ReportFacts(
         as_of=as_of,
         min_group=settings.min_group,
@@ -127,6 +127,16 @@ def read_facts(
         windows=_read_windows(con, as_of, config),
         training=read_training(tracker, settings, mlflow_run, model),
     )
+
+
+def _read_as_of(con: duckdb.DuckDBPyConnection, settings: Settings) -> datetime | None:
+    """As of when the report tells: the training's time, else the snapshots', else that of the data."""
+    for table in ("churn_model", "churn_snapshots"):
+        row = con.execute(f"SELECT max(as_of) FROM {table}").fetchone()
+        if row is not None and row[0] is not None:
+            as_of: datetime = row[0]
+            return as_of
+    return read_as_of(con, settings)
 
 
 def _read_browsing(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
