@@ -35,6 +35,8 @@ from browse_assets.analysis.churn_report_groups import (
 DEMOGRAPHIC = re.compile(r"age|gender|sex|birth|marital|family", re.IGNORECASE)
 # Between 0.45 and 0.55 a feature tells next to nothing of who leaves.
 TELLING = 0.05
+# Lines of the picture of rates: more would be too small to read on a slide.
+MOST_LINES = 13
 
 # Theme of a feature by its name, the first that fits; the last takes the rest.
 THEMES: tuple[tuple[str, str], ...] = (
@@ -231,7 +233,9 @@ def exploration(facts: ReportFacts) -> Section:
     if groups:
         figures.append(
             ReportFigure(
-                "Churn rate by group (95 % interval); small groups are merged", rates_png(groups), on_slide=True
+                "Churn rate by group (95 % interval); small groups are merged",
+                rates_png(_widest_apart(groups)),
+                on_slide=True,
             )
         )
         points += _contrast(groups)
@@ -339,6 +343,20 @@ def _single_words(alone: pd.DataFrame) -> str:
         f"Alone, {plain(best['feature'])} tells most: those who left had {more} of it "
         f"({best['left']:.3g} against {best['stayed']:.3g} on average)."
     )
+
+
+def _widest_apart(groups: Mapping[str, Sequence[Group]]) -> dict[str, Sequence[Group]]:
+    """As many as a picture can show, those first whose rates differ most."""
+
+    def gap(name: str) -> float:
+        low, high = _ends(groups[name])
+        return low.rate - high.rate
+
+    shown: dict[str, Sequence[Group]] = {}
+    for name in sorted(groups, key=gap):
+        if not shown or sum(len(parts) + 1 for parts in (*shown.values(), groups[name])) <= MOST_LINES:
+            shown[name] = groups[name]
+    return shown
 
 
 def _rate_table(groups: Mapping[str, Sequence[Group]]) -> ReportTable:

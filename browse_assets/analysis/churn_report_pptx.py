@@ -6,6 +6,7 @@ PowerPoint shrinks them only once somebody edits the slide.
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -230,7 +231,7 @@ def _table(slide: Any, table: ReportTable, box: Box) -> float:
     left, top, width, height = box
     caption = TABLE_CAPTION
     _text(slide, [table.caption], (left, top, width, caption), largest=12, colour=SOFT)
-    size = next((s for s in _sizes(LARGEST_CELL) if table_height(table, width, s) <= height), LEAST_POINTS)
+    table, size = fitting_table(table, width, height)
     rows, widths = [table.header, *table.rows], _column_widths(table, width)
     heights = _row_heights(rows, widths, size)
     frame = slide.shapes.add_table(
@@ -249,6 +250,30 @@ def _table(slide: Any, table: ReportTable, box: Box) -> float:
             _cell(cell, text, size, fill, ink, is_bold=place == 0)
             _lines(cell)
     return caption + sum(heights)
+
+
+def fitting_table(table: ReportTable, width: float, height: float) -> tuple[ReportTable, float]:
+    """The table in the largest font that fits; in the smallest, long cells are cut, and at last rows are left out.
+
+    The page shows the whole table.
+    """
+    for size in _sizes(LARGEST_CELL):
+        if table_height(table, width, size) <= height:
+            return table, size
+    for longest in (120, 60, 30):
+        cut = replace(table, rows=tuple(tuple(_cut(cell, longest) for cell in row) for row in table.rows))
+        if table_height(cut, width, LEAST_POINTS) <= height:
+            return cut, LEAST_POINTS
+    for kept in range(len(cut.rows) - 1, 0, -1):
+        more = (f"… and {len(cut.rows) - kept} more", *("" for _ in cut.header[1:]))
+        fewer = replace(cut, rows=(*cut.rows[:kept], more))
+        if table_height(fewer, width, LEAST_POINTS) <= height:
+            return fewer, LEAST_POINTS
+    return replace(cut, rows=()), LEAST_POINTS
+
+
+def _cut(text: str, longest: int) -> str:
+    return "\n".join(line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…" for line in text.split("\n"))
 
 
 def table_height(table: ReportTable, width: float, size: float) -> float:
