@@ -52,23 +52,31 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page and one slide. The page shows the figures before the tables.
+    """One section of the page and one slide.
 
     Attributes:
         title: what it is about.
         message: what is to be remembered of it, one sentence.
         points: short sentences, on page and slide.
         details: paragraphs of the page alone, and the slide's notes.
-        tables: of the page; some on the slide too.
-        figures: of the page; some on the slide too.
+        shown: pictures and tables in the order of the page; each says whether the slide shows it too.
     """
 
     title: str
     message: str
     points: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
-    tables: tuple[ReportTable, ...] = ()
-    figures: tuple[ReportFigure, ...] = ()
+    shown: tuple[ReportTable | ReportFigure, ...] = ()
+
+    @property
+    def tables(self) -> tuple[ReportTable, ...]:
+        """The tables among what is shown."""
+        return tuple(part for part in self.shown if isinstance(part, ReportTable))
+
+    @property
+    def figures(self) -> tuple[ReportFigure, ...]:
+        """The pictures among what is shown."""
+        return tuple(part for part in self.shown if isinstance(part, ReportFigure))
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,7 @@ def _section(place: int, section: Section) -> str:
         "</div>",
         f"<ul>\n{points}</ul>" if points else "",
         *(f'<p class="detail">{escape(text)}</p>' for text in section.details if text),
-        *(_figure(figure) for figure in section.figures),
-        *(_table(table) for table in section.tables if table.on_page),
+        *(_figure(part) if isinstance(part, ReportFigure) else _table(part) for part in section.shown),
         "</section>",
     ]
     return "\n".join(part for part in parts if part)
@@ -124,6 +123,8 @@ def _figure(figure: ReportFigure) -> str:
 
 
 def _table(table: ReportTable) -> str:
+    if not table.on_page:
+        return ""
     header = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
     rows = "\n".join(
         f"<tr{' class=' + chr(34) + 'marked' + chr(34) if place in table.marked else ''}>"

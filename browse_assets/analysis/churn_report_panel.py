@@ -115,8 +115,7 @@ def data_collection(facts: ReportFacts) -> Section:
             f"Groups of fewer than {k} people are told nowhere in this report: small groups are merged with others, "
             "and weeks with fewer people are left out.",
         ),
-        tables=(table, *_format_table(facts)),
-        figures=figures,
+        shown=(*figures, table, *_format_table(facts)),
     )
 
 
@@ -269,8 +268,7 @@ def exploration(facts: ReportFacts) -> Section:
             "A look is one person at one snapshot time; a person may be looked at several times, so intervals over "
             "looks (Wilson) are a little too narrow. Bins have round borders, never the value of a person.",
         ),
-        tables=tuple(tables),
-        figures=tuple(figures),
+        shown=(*figures, *tables),
     )
 
 
@@ -426,8 +424,7 @@ def feature_engineering(facts: ReportFacts) -> Section:
         if count
         else "There are no features yet.",
         points=tuple(capital(point) for point in points),
-        tables=(table, dictionary) if count else (),
-        figures=tuple(figures),
+        shown=(*figures, table, dictionary) if count else (),
     )
 
 

@@ -151,7 +151,7 @@ def modeling(facts: ReportFacts) -> Section:
         "Every step of training sees only people or times that the step before did not.",
         points=tuple(points),
         details=("Intervals are 95 % percentile intervals of a bootstrap over the people of the test.",),
-        tables=(
+        shown=(
             ReportTable(
                 "The candidates and what was tuned",
                 ("candidate", "what it is", "tuned to"),
@@ -279,12 +279,13 @@ def results(facts: ReportFacts) -> Section:
         winner_sentence(facts),
         points=(),
         details=(f"The decision in the training's words: {training.reason}.",) if training.reason else (),
-        tables=(
+        shown=(
+            ReportFigure("Log loss with 95 % intervals; dashed: the dummy", _losses(table, verdict)),
             _slide_table(table, judged, verdict.winner),
             _metric_table(table, verdict.winner),
             _judged_table(judged),
+            *logged,
         ),
-        figures=(ReportFigure("Log loss with 95 % intervals; dashed: the dummy", _losses(table, verdict)), *logged),
     )
 
 

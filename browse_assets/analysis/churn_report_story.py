@@ -143,8 +143,7 @@ def problem(facts: ReportFacts) -> Section:
         "Problem statement",
         message,
         points=tuple(points),
-        tables=(table,) if table else (),
-        figures=_window_figure(facts),
+        shown=(*_window_figure(facts), *([table] if table else [])),
     )
 
 
@@ -204,7 +203,7 @@ def deployment(facts: ReportFacts) -> Section:
         "Deployment",
         "One machine, one writer, no network needed: what runs here runs on one machine of AWS or Google Cloud too.",
         points=(_scored_words(facts, bands), *challenges(facts)),
-        tables=(table, *scores),
+        shown=(table, *scores),
     )
 
 
