@@ -7,6 +7,7 @@ mending. A blocking ERROR check stops what comes after it.
 import dagster as dg
 
 from browse_assets.leak_checks import LEAK_CHECKS
+from browse_assets.report_checks import report_is_whole
 from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
 from browse_assets.verdict import verdict as _verdict
@@ -428,6 +429,7 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     released_groups_are_large,
     finance_is_released_alone,
     releases_hide_people,
+    report_is_whole,
     *CONTRACT_CHECKS,
     *LEAK_CHECKS,
 ]
