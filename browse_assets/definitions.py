@@ -12,7 +12,8 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from browse_assets.assets.audience import audience_attributes, audience_models
-from browse_assets.assets.churn import churn_model, churn_scores, churn_snapshots
+from browse_assets.assets.churn import churn_model, churn_scores
+from browse_assets.assets.churn_snapshots import churn_snapshots
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
     domain_features,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import churn_probability, usual_values
+from browse_assets.analysis.churn_candidates import churn_probability, fitted_pipeline, usual_values
 from browse_assets.analysis.churn_features import feature_frame
 
 FloatArray = npt.NDArray[np.float64]
@@ -46,7 +46,9 @@ def score_people(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     """
     features = [str(name) for name in estimator.feature_names_in_]
     x = feature_frame(frame, features)
-    usual = usual_values(estimator)
+    # Of texts nothing is usual: they are no reasons here.
+    numbers = [str(name) for name in fitted_pipeline(estimator).named_steps["encode"].transformers_[0][2]]
+    usual = dict(zip(numbers, usual_values(estimator), strict=True))
     probability = np.zeros(len(x))
     reasons: list[list[str]] = []
     size = max(1, BLOCK_ROWS // (len(features) + 1))
@@ -54,7 +56,7 @@ def score_people(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
         block = x.iloc[start : start + size]
         p, moves = _moves(estimator, block, usual)
         probability[start : start + size] = p
-        reasons += _in_words(block, moves, usual)
+        reasons += _in_words(block[list(usual)].apply(pd.to_numeric), moves, np.asarray(list(usual.values())))
 
     scores = pd.DataFrame(index=frame.index)
     if "user_key" in frame.columns:
@@ -65,15 +67,11 @@ def score_people(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def _moves(estimator: Any, block: pd.DataFrame, usual: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Probability of each row, and by row and feature how much the feature's value adds to it."""
-    n, k = block.shape
-    copies = np.repeat(block.to_numpy()[None, :, :], k + 1, axis=0)
-    for feature in range(k):
-        copies[feature + 1, :, feature] = usual[feature]
-    stacked = pd.DataFrame(copies.reshape(-1, k), columns=block.columns)
-    p = churn_probability(estimator, stacked).reshape(k + 1, n)
-    return p[0], (p[0] - p[1:]).T
+def _moves(estimator: Any, block: pd.DataFrame, usual: dict[str, float]) -> tuple[FloatArray, FloatArray]:
+    """Probability of each row, and by row and number how much the number's value adds to it."""
+    p = churn_probability(estimator, block)
+    moved = [churn_probability(estimator, block.assign(**{name: value})) for name, value in usual.items()]
+    return p, p[:, None] - np.column_stack(moved) if moved else np.zeros((len(block), 0))
 
 
 def _in_words(block: pd.DataFrame, moves: FloatArray, usual: FloatArray) -> list[list[str]]:

@@ -1,123 +1,31 @@
-"""Assets of churn: snapshots of people, the models trained on them, the scores of today.
+"""Assets of churn: the models trained on snapshots of people, the scores of today.
 
-What belongs here: churn_snapshots, churn_model, churn_scores. What does not: windows, training and
-scoring (`analysis/churn*.py`), features (`sql/churn_snapshots.sql`).
+What belongs here: churn_model, churn_scores. What does not: the snapshots (`churn_snapshots.py`), training and
+scoring (`analysis/churn*.py`).
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
 
 from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
-from browse_assets.assets.events import domain_features, user_days
-from browse_assets.assets.evidence import refresh_as_of
+from browse_assets.assets.churn_snapshots import ChurnWindows, churn_snapshots, read_plan, snapshots_as_of
 from browse_assets.assets.reporting import plot, table_result
-from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.assets.training import run_link
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
     ExperimentTracker,
-    load_reference,
     replace_table,
     transaction,
 )
-from browse_assets.sql import read_sql
-from browse_assets.tables import CHURN_FEATURES, CHURN_MODEL, CHURN_SCORES, CHURN_SNAPSHOTS
+from browse_assets.tables import CHURN_MODEL, CHURN_SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from browse_assets.analysis.churn_windows import WindowPlan
-
-FEATURES = tuple(column.name for column in CHURN_FEATURES)
-
-
-class ChurnWindows(dg.Config):
-    """W, g and H of the definition of churn, in days."""
-
-    window_days: int = 90
-    gap_days: int = 7
-    outcome_days: int = 30
-
-
-def _plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows) -> "WindowPlan":
-    import pandas as pd
-
-    from browse_assets.analysis.churn_windows import plan_windows
-
-    first = con.execute("SELECT min(day) FROM user_days").fetchone()
-    # Whole days: the day that as_of cuts in two is left out, for features and outcome alike.
-    midnight = pd.Timestamp(as_of).floor("D")
-    first_day = min(pd.Timestamp(first[0]) if first and first[0] else midnight, midnight)
-    return plan_windows(
-        first_day,
-        midnight,
-        window_days=config.window_days,
-        gap_days=config.gap_days,
-        outcome_days=config.outcome_days,
-    )
-
-
-@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[user_days, domain_features])
-def churn_snapshots(
-    context: dg.AssetExecutionContext, config: ChurnWindows, databases: Databases
-) -> dg.MaterializeResult:
-    """One row per person and snapshot time.
-
-    Features see (t0 - W, t0], churn is no activity in (t0 + g, t0 + g + H]; W = 90, g = 7, H = 30 days,
-    shrunk together with a warning when the data are too short. The last snapshot time is the newest
-    midnight: its outcome is not known, its rows are what churn_scores scores.
-    """
-    notes: dict[str, Any] = {}
-    with databases.open(warehouse="write") as con:
-
-        def compute(as_of: datetime) -> dict[str, str]:
-            import pandas as pd
-
-            load_reference(con, ["finance_domains"])
-            plan = _plan(con, as_of, config)
-            if plan.warning:
-                context.log.warning(plan.warning)
-            times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
-            con.register("snapshot_times", times)
-            con.execute(
-                "CREATE TEMP TABLE snapshots AS " + read_sql("churn_snapshots"),
-                {
-                    "as_of": as_of,
-                    "observed_until": plan.as_of.to_pydatetime(),
-                    "window_days": plan.window_days,
-                    "gap_days": plan.gap_days,
-                    "outcome_days": plan.outcome_days,
-                },
-            )
-            return {"churn_snapshots": "SELECT * FROM snapshots ORDER BY user_key, snapshot_time"}
-
-        refresh_as_of(
-            con,
-            databases.settings,
-            (CHURN_SNAPSHOTS,),
-            compute,
-            upstream="user_days",
-            depends_on=(config.window_days, config.gap_days, config.outcome_days),
-        )
-        as_of = read_as_of(con, databases.settings)
-        if as_of is not None:
-            plan = _plan(con, as_of, config)
-            notes = {
-                "windows": f"W = {plan.window_days}, g = {plan.gap_days}, H = {plan.outcome_days} days",
-                "warning": plan.warning or "none",
-            }
-        return table_result(
-            con,
-            CHURN_SNAPSHOTS,
-            preview_select="SELECT snapshot_time, count(*) AS people, count_if(eligible) AS eligible, "
-            "count_if(churned AND eligible) AS churned FROM churn_snapshots GROUP BY ALL ORDER BY 1 DESC LIMIT 5",
-            extra=notes,
-        )
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
@@ -138,7 +46,7 @@ def churn_model(
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
         target = State(source.load_id, fingerprint("churn_model", source.fingerprint))
-        as_of = read_as_of(con, databases.settings)
+        as_of = snapshots_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
             context.log.info("Nothing new to learn from: the models stand as they are.")
@@ -146,11 +54,16 @@ def churn_model(
         else:
             from browse_assets.analysis.churn import SEED, train_churn
             from browse_assets.analysis.churn_promotion import decide
+            from browse_assets.analysis.churn_rows import training_rows
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
-            snapshots = _read_snapshots(con)
+            snapshots, features = training_rows(_read_snapshots(con))
             training = train_churn(
-                snapshots, plan=_plan(con, as_of, config), features=FEATURES, rule_feature="days_since_last"
+                snapshots,
+                plan=read_plan(con, databases.settings, config),
+                features=features,
+                # Of people who do not browse nothing says how long they have been away.
+                rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
             )
             promotion = decide(training, seed=SEED)
             logged = log_churn(context, tracker, training, promotion, as_of)
@@ -205,6 +118,7 @@ def churn_scores(
         if stored == target:
             context.log.info("Nothing new: the scores stand as they are.")
         else:
+            from browse_assets.analysis.churn_rows import training_rows
             from browse_assets.analysis.churn_scores import score_people
 
             select = "SELECT * FROM churn_scores WHERE FALSE"
@@ -215,7 +129,9 @@ def churn_scores(
                     "AND reason IS DISTINCT FROM 'already_stopped' ORDER BY user_key"
                 ).df()
                 people["user_key"] = people["user_key"].astype(str)
-                scores = score_people(load_champion(tracker), people)
+                champion = load_champion(tracker)
+                people, _ = training_rows(people, expected=champion.feature_names_in_)
+                scores = score_people(champion, people)
                 scores["as_of"] = people["as_of"]
                 scores["model_version"] = champion_version(tracker)
                 con.register("scores", scores)
