@@ -1,17 +1,27 @@
-"""Assets of churn: the models trained on snapshots of people, the scores of today.
+"""Assets of churn: the models trained on snapshots of people.
 
-What belongs here: churn_model, churn_scores. What does not: the snapshots (`churn_snapshots.py`), training and
-scoring (`analysis/churn*.py`).
+What belongs here: churn_model. What does not: the snapshots (`churn_snapshots.py`), training
+(`analysis/churn*.py`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
-from browse_assets.assets.churn_snapshots import ChurnWindows, churn_snapshots, read_plan, snapshots_as_of
+from browse_assets.assets.churn_audit import false_futures
+from browse_assets.assets.churn_logging import log_churn
+from browse_assets.assets.churn_snapshots import (
+    ChurnWindows,
+    churn_snapshots,
+    compute_snapshots,
+    load_customer_rows,
+    read_plan,
+    read_windows,
+    snapshots_as_of,
+)
 from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.assets.training import run_link
@@ -19,13 +29,17 @@ from browse_assets.resources import (
     WRITER_POOL,
     Databases,
     ExperimentTracker,
+    load_keys,
     replace_table,
     transaction,
+    withheld_values,
 )
-from browse_assets.tables import CHURN_MODEL, CHURN_SCORES
+from browse_assets.tables import CHURN_AUDIT, CHURN_MODEL, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from browse_assets.analysis.churn_windows import WindowPlan
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
@@ -43,9 +57,10 @@ def churn_model(
     is promoted only if it beats the dummy for sure and the one rule at all; if none does, the reason
     says so. Caveat: the intervals speak of people like these, not of another season.
     """
-    with databases.open(warehouse="write") as con:
+    with databases.open(vault="read", warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
-        target = State(source.load_id, fingerprint("churn_model", source.fingerprint))
+        values = databases.settings.churn_values
+        target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
         as_of = snapshots_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
@@ -53,8 +68,10 @@ def churn_model(
             extra |= run_link(stored.mlflow_run)
         else:
             from browse_assets.analysis.churn import SEED, train_churn
+            from browse_assets.analysis.churn_audit import audit_churn
             from browse_assets.analysis.churn_promotion import decide
             from browse_assets.analysis.churn_rows import training_rows
+            from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots, features = training_rows(_read_snapshots(con))
@@ -64,20 +81,37 @@ def churn_model(
                 features=features,
                 # Of people who do not browse nothing says how long they have been away.
                 rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
+                values=None if values is None else OutcomeValues(*values),
             )
+            futures = []
+            if training.status == "trained":
+                with withheld_values("Reading customer rows"):
+                    load_customer_rows(con, load_keys(databases.settings), as_of)
+                    futures = false_futures(con, _audited_plan(con, as_of, config), as_of, compute_snapshots)
+            audit = audit_churn(training, snapshots, futures=futures)
             promotion = decide(training, seed=SEED)
-            logged = log_churn(context, tracker, training, promotion, as_of)
+            logged = log_churn(context, tracker, training, promotion, as_of, audit)
             table = training.table.assign(
                 mlflow_run_id=training.table["model"].map(logged.candidate_runs),
                 is_champion=training.table["model"] == promotion.promoted,
                 reason=promotion.reason,
             )
+            tests = audit.assign(position=range(len(audit)), mlflow_run_id=logged.run.rpartition("/")[2])
             with transaction(con):
                 con.register("candidates", table)
+                con.register("tests", tests)
                 replace_table(
                     con,
                     CHURN_MODEL,
-                    "SELECT *, $as_of::TIMESTAMP AS as_of FROM candidates ORDER BY log_loss, model",
+                    f"SELECT * REPLACE ({_known(CHURN_MODEL)}), $as_of::TIMESTAMP AS as_of FROM candidates "
+                    "ORDER BY log_loss, model",
+                    {"as_of": as_of},
+                )
+                replace_table(
+                    con,
+                    CHURN_AUDIT,
+                    f"SELECT * REPLACE ({_known(CHURN_AUDIT)}), $as_of::TIMESTAMP AS as_of FROM tests "
+                    "ORDER BY position",
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
@@ -96,54 +130,24 @@ def churn_model(
         )
 
 
+def _known(table: Table) -> str:
+    """For `SELECT * REPLACE`: NaN, which is how pandas says unknown, is NULL."""
+    return ", ".join(
+        f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}"
+        for column in table.columns
+        if column.type == "DOUBLE"
+    )
+
+
 def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     frame = con.execute("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time").df()
     frame["user_key"] = frame["user_key"].astype(str)
     return frame
 
 
-@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_model])
-def churn_scores(
-    context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
-) -> dg.MaterializeResult:
-    """One row per person who has not stopped already; empty without a champion.
+def _audited_plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows) -> "WindowPlan":
+    """The windows with the times that there are in churn_snapshots: those of labels too."""
+    import pandas as pd
 
-    Scored with `models:/churn@champion`; reasons are the features that move the score most against a
-    usual person. Caveat: reasons tell what the model looks at, not what would keep the person.
-    """
-    with databases.open(warehouse="write") as con:
-        model, stored = require_state(con, "churn_model"), read_state(con, "churn_scores")
-        has_champion = con.execute("SELECT count(*) FROM churn_model WHERE is_champion").fetchone() != (0,)
-        target = State(model.load_id, fingerprint("churn_scores", model.fingerprint, model.mlflow_run))
-        if stored == target:
-            context.log.info("Nothing new: the scores stand as they are.")
-        else:
-            from browse_assets.analysis.churn_rows import training_rows
-            from browse_assets.analysis.churn_scores import score_people
-
-            select = "SELECT * FROM churn_scores WHERE FALSE"
-            if has_champion:
-                people = con.execute(
-                    "SELECT * FROM churn_snapshots "
-                    "WHERE snapshot_time = (SELECT max(snapshot_time) FROM churn_snapshots) "
-                    "AND reason IS DISTINCT FROM 'already_stopped' ORDER BY user_key"
-                ).df()
-                people["user_key"] = people["user_key"].astype(str)
-                champion = load_champion(tracker)
-                people, _ = training_rows(people, expected=champion.feature_names_in_)
-                scores = score_people(champion, people)
-                scores["as_of"] = people["as_of"]
-                scores["model_version"] = champion_version(tracker)
-                con.register("scores", scores)
-                select = "SELECT * REPLACE (user_key::UUID AS user_key) FROM scores ORDER BY user_key"
-            with transaction(con):
-                replace_table(con, CHURN_SCORES, select)
-                write_state(con, "churn_scores", target)
-        bands = con.execute("SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY ALL").fetchall()
-        return table_result(
-            con,
-            CHURN_SCORES,
-            preview_select="SELECT user_key, probability, band, reasons FROM churn_scores "
-            "ORDER BY probability DESC, user_key LIMIT 5",
-            extra={f"people {band}": count for band, count in bands},
-        )
+    times = con.execute("SELECT DISTINCT snapshot_time FROM churn_snapshots WHERE eligible ORDER BY 1").fetchall()
+    return replace(read_windows(con, as_of, config), snapshot_times=tuple(pd.Timestamp(time) for (time,) in times))

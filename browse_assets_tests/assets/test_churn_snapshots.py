@@ -162,9 +162,9 @@ def test_features_by_hand(con: duckdb.DuckDBPyConnection) -> None:
     frame = con.execute("SELECT * FROM snapshots WHERE snapshot_time = ? ORDER BY user_key", [T0]).df()
     first, second = frame.to_dict("records")
     assert {name: first[name] for name in (
-        "history_days", "active_days", "lifecycle", "gap_mean_days", "gap_variation", "weekday_entropy", "page_view_trend",
-        "transactions", "transactions_28", "transaction_amount", "transaction_mean", "transaction_kinds", "refunds",
-        "days_since_transaction", "service_interactions", "service_unresolved_share", "finance_share",
+        "history_days", "active_days", "lifecycle", "gap_mean_days", "gap_variation", "weekday_entropy",
+        "page_view_trend", "transactions", "transactions_28", "transaction_amount", "transaction_mean",
+        "transaction_kinds", "refunds", "days_since_transaction", "service_interactions", "service_unresolved_share", "finance_share",
     )} == {
         "history_days": 4, "active_days": 3, "lifecycle": "returning", "gap_mean_days": 7, "gap_variation": 0,
         "weekday_entropy": 0, "page_view_trend": pytest.approx(1 / 3),
