@@ -9,7 +9,7 @@ DAYS = pd.date_range("2026-01-01", periods=90)
 
 def test_days_with_under_a_quarter_of_the_usual_people_are_holes() -> None:
     people = pd.Series(40, index=DAYS)
-    people[people.index.dayofweek >= 5] = 20  # weekends are no holes
+    people[people.index.day_of_week >= 5] = 20  # weekends are no holes
     people.iloc[30], people.iloc[31] = 10, 9  # a quarter of 40 is none, less is one
     assert coverage_holes(people) == [DAYS[31]]
     assert coverage_holes(people.drop(DAYS[50])) == [DAYS[31], DAYS[50]]  # a day of nobody

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from browse_assets.analysis import churn
 from browse_assets.analysis.churn_rows import training_rows
 from browse_assets.analysis.churn_windows import WindowPlan
 from browse_assets.assets.churn_snapshots import (
@@ -164,7 +166,8 @@ def test_features_by_hand(con: duckdb.DuckDBPyConnection) -> None:
     assert {name: first[name] for name in (
         "history_days", "active_days", "lifecycle", "gap_mean_days", "gap_variation", "weekday_entropy",
         "page_view_trend", "transactions", "transactions_28", "transaction_amount", "transaction_mean",
-        "transaction_kinds", "refunds", "days_since_transaction", "service_interactions", "service_unresolved_share", "finance_share",
+        "transaction_kinds", "refunds", "days_since_transaction", "service_interactions",
+        "service_unresolved_share", "finance_share",
     )} == {
         "history_days": 4, "active_days": 3, "lifecycle": "returning", "gap_mean_days": 7, "gap_variation": 0,
         "weekday_entropy": 0, "page_view_trend": pytest.approx(1 / 3),
@@ -278,9 +281,11 @@ CUSTOMER_ASSETS = ("raw_events", "input_files", "raw_customers", "scrubbed_event
 
 
 def test_customers_and_labels_alone_train(
-    settings: Settings, materialize: Callable[..., Any], warehouse: Query
+    settings: Settings, materialize: Callable[..., Any], warehouse: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No browsing and no time anywhere: one time, people are split, and attributes tell who left."""
+    quick = partial(churn.train_churn, candidates=("dummy", "one_rule", "logistic_regression"))
+    monkeypatch.setattr(churn, "train_churn", quick)
     people = range(160)
     write_panel(
         settings.customers / "customers.csv",
