@@ -50,6 +50,7 @@ class Settings:
     ner_model: str | None = None
     dagster_port: int = 3000
     mlflow_port: int = 5000
+    serve_port: int = 5001
     min_group: int = LEAST_MIN_GROUP
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
@@ -159,6 +160,7 @@ def load_settings() -> Settings:
         ner_model=env.get("BROWSE_NER_MODEL") or None,
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
+        serve_port=_parse_number(env, "BROWSE_SERVE_PORT", 1, 65535) or 5001,
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,

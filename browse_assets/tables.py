@@ -910,6 +910,18 @@ CHURN_MODEL = Table(
             "probability from which churn is called, set on held-out people for the highest profit "
             "(BROWSE_CHURN_VALUES), else F1; above 1 nobody is called",
         ),
+        Column(
+            "tuning_log_loss",
+            "DOUBLE",
+            "log loss on the folds that tuning held out, of which the lowest is the challenger's; NULL for baselines",
+        ),
+        Column(
+            "person_disjoint_roc_auc",
+            "DOUBLE",
+            "roc_auc on the test where none of its people was learned from; NULL for baselines, and where the test is "
+            "made of other people anyway",
+        ),
+        Column("is_challenger", "BOOLEAN", "whether it won this training, by its log loss in tuning"),
         Column("is_champion", "BOOLEAN", "whether it was promoted"),
         Column("reason", "VARCHAR", "why it was or was not"),
     ),
@@ -954,7 +966,39 @@ CHURN_SCORES = Table(
         _USER,
         Column("probability", "DOUBLE", "calibrated probability of churn, 0 to 1"),
         Column("band", "VARCHAR", "low, medium or high"),
-        Column("reasons", "VARCHAR[]", "up to three features that move the score most, in words"),
+        Column(
+            "reasons",
+            "VARCHAR[]",
+            "up to three features that move the score most against a usual person, in words, the strongest first",
+        ),
+        Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
+        _AS_OF,
+    ),
+    purposes=("product",),
+)
+
+CHURN_DRIFT = Table(
+    "churn_drift",
+    "warehouse",
+    "One row per feature of the champion, and one for its probability; empty without a champion.",
+    ("feature",),
+    (
+        Column("feature", "VARCHAR", "name of the feature, or probability"),
+        Column(
+            "psi",
+            "DOUBLE",
+            "population stability index of the people scored against those that the champion was tested on; "
+            "NULL when nobody was scored",
+        ),
+        Column(
+            "bound",
+            "DOUBLE",
+            "above it the feature has drifted: 0.25, or what chance reaches with so few people; NULL for what "
+            "grows by itself",
+        ),
+        Column("people", "BIGINT", "people scored"),
+        Column("reference_people", "BIGINT", "people whom the champion was tested on, bins of fewer than k left out"),
+        Column("has_drifted", "BOOLEAN", "psi above bound; NULL when there is no bound"),
         Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
         _AS_OF,
     ),
@@ -1068,6 +1112,7 @@ TABLES: dict[str, Table] = {
         CHURN_MODEL,
         CHURN_AUDIT,
         CHURN_SCORES,
+        CHURN_DRIFT,
         RELEASED_AUDIENCES,
         REIDENTIFICATION,
         ASSET_STATE,

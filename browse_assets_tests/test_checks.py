@@ -104,8 +104,12 @@ def rollup_cases(table: str) -> tuple[Case, Case]:
     )
 
 
+REPORT_STATE = {"asset": "churn_report", "load_id": 1, "fingerprint": "hand-made"}
+
 # By check: rows that pass it and rows that fail it, as near to each other as can be.
 CASES: dict[str, tuple[Case, Case]] = {
+    # Files that are there are judged in assets/test_churn_report.py.
+    "report_is_whole": (Case({}), Case({"asset_state": [REPORT_STATE]}, 2, {"fault": "is missing"})),
     "counts_add_up": (
         Case(
             {

@@ -64,8 +64,11 @@ TABLE_COLUMNS = (
     "people",
     *(f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_low", "_high")),
     *(f"{metric}_difference{suffix}" for metric in COMPARED for suffix in ("", "_low", "_high")),
-    "random_split_roc_auc",
     "threshold",
+    "tuning_log_loss",
+    "random_split_roc_auc",
+    "person_disjoint_roc_auc",
+    "is_challenger",
 )
 
 
@@ -78,10 +81,11 @@ class ChurnTraining:
         reason: why there is not enough history, in words; empty when trained.
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
-        best: the model (no baseline, no comparator) of the lowest log loss on the test.
+        best: the model (no baseline, no comparator) of the lowest log loss in tuning: the test has no say in it.
         features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
-            over people), differences to logistic regression, random_split_roc_auc, threshold.
+            over people), differences to logistic regression, threshold, log loss in tuning, the ROC AUC of
+            `random_split_auc` and `person_disjoint_auc`, is_challenger (whether it is `best`).
         differences: one row per candidate and metric: model, metric, difference to logistic regression on the same
             people, low and high of its 95% interval.
         threshold_by: 'profit' where values of the outcomes were given, else 'f1'.
@@ -265,13 +269,21 @@ def train_churn(
         if rows.user_key.iloc[used].nunique() < len(used)
         else {}
     )
-    table = _table(samples, differences, thresholds, random_split_auc, len(test))
+    disjoint_auc = {} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature)
+    # Chosen before the test: the best of several on the test would promise more than it holds.
+    best = min(_models(tuned), key=lambda name: np.nan_to_num(round(tuned[name].log_loss, 9), nan=np.inf))
+    table = _table(samples, differences, thresholds, len(test)).assign(
+        tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in _models(tuned)}),
+        random_split_roc_auc=lambda t: t["model"].map(random_split_auc).astype("float64"),
+        person_disjoint_roc_auc=lambda t: t["model"].map(disjoint_auc).astype("float64"),
+        is_challenger=lambda t: t["model"] == best,
+    )
     x_test = rows.x.iloc[test].reset_index(drop=True)
     return ChurnTraining(
         status="trained",
         reason="",
         split="people" if plan is None else "time",
-        best=min(_models(tuned), key=lambda name: round(float(samples[name]["log_loss"].iloc[0]), 9)),
+        best=best,
         features=tuple(str(name) for name in rows.x.columns),
         table=table,
         differences=differences,
@@ -290,7 +302,7 @@ def train_churn(
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
         random_split_auc=random_split_auc,
-        person_disjoint_auc={} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature),
+        person_disjoint_auc=disjoint_auc,
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -410,7 +422,6 @@ def _table(
     samples: dict[str, pd.DataFrame],
     differences: pd.DataFrame,
     thresholds: dict[str, float],
-    random_split_auc: dict[str, float],
     people: int,
 ) -> pd.DataFrame:
     compared = dict(
@@ -429,10 +440,9 @@ def _table(
         for metric in COMPARED:
             for value, suffix in zip(compared[name, metric], ("", "_low", "_high"), strict=True):
                 record[f"{metric}_difference{suffix}"] = float(value)
-        record["random_split_roc_auc"] = random_split_auc.get(name, float("nan"))
         record["threshold"] = thresholds[name]
         records.append(record)
-    return pd.DataFrame.from_records(records, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame.from_records(records)
 
 
 def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""Assets of churn: snapshots of people, the models trained on them, the scores of today.
+"""Assets of churn: snapshots of people, and the models trained on them.
 
-What belongs here: churn_snapshots, churn_model, churn_scores. What does not: windows, training and
-scoring (`analysis/churn*.py`), features (`sql/churn_snapshots.sql`).
+What belongs here: churn_snapshots, churn_model. What does not: windows and training (`analysis/churn*.py`),
+features (`sql/churn_snapshots.sql`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 
 from browse_assets.assets.churn_audit import false_futures
-from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
+from browse_assets.assets.churn_logging import log_churn
 from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import plot, table_result
@@ -27,7 +27,7 @@ from browse_assets.resources import (
     transaction,
 )
 from browse_assets.sql import read_sql
-from browse_assets.tables import CHURN_AUDIT, CHURN_FEATURES, CHURN_MODEL, CHURN_SCORES, CHURN_SNAPSHOTS, Table
+from browse_assets.tables import CHURN_AUDIT, CHURN_FEATURES, CHURN_MODEL, CHURN_SNAPSHOTS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,47 +224,3 @@ def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     frame = con.execute("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time").df()
     frame["user_key"] = frame["user_key"].astype(str)
     return frame
-
-
-@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_model])
-def churn_scores(
-    context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
-) -> dg.MaterializeResult:
-    """One row per person who has not stopped already; empty without a champion.
-
-    Scored with `models:/churn@champion`; reasons are the features that move the score most against a
-    usual person. Caveat: reasons tell what the model looks at, not what would keep the person.
-    """
-    with databases.open(warehouse="write") as con:
-        model, stored = require_state(con, "churn_model"), read_state(con, "churn_scores")
-        has_champion = con.execute("SELECT count(*) FROM churn_model WHERE is_champion").fetchone() != (0,)
-        target = State(model.load_id, fingerprint("churn_scores", model.fingerprint, model.mlflow_run))
-        if stored == target:
-            context.log.info("Nothing new: the scores stand as they are.")
-        else:
-            from browse_assets.analysis.churn_scores import score_people
-
-            select = "SELECT * FROM churn_scores WHERE FALSE"
-            if has_champion:
-                people = con.execute(
-                    "SELECT * FROM churn_snapshots "
-                    "WHERE snapshot_time = (SELECT max(snapshot_time) FROM churn_snapshots) "
-                    "AND reason IS DISTINCT FROM 'already_stopped' ORDER BY user_key"
-                ).df()
-                people["user_key"] = people["user_key"].astype(str)
-                scores = score_people(load_champion(tracker), people)
-                scores["as_of"] = people["as_of"]
-                scores["model_version"] = champion_version(tracker)
-                con.register("scores", scores)
-                select = "SELECT * REPLACE (user_key::UUID AS user_key) FROM scores ORDER BY user_key"
-            with transaction(con):
-                replace_table(con, CHURN_SCORES, select)
-                write_state(con, "churn_scores", target)
-        bands = con.execute("SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY ALL").fetchall()
-        return table_result(
-            con,
-            CHURN_SCORES,
-            preview_select="SELECT user_key, probability, band, reasons FROM churn_scores "
-            "ORDER BY probability DESC, user_key LIMIT 5",
-            extra={f"people {band}": count for band, count in bands},
-        )

@@ -11,6 +11,7 @@ import dagster as dg
 
 from browse_assets.assets.training import REQUIREMENTS, LoggedTraining, log_data, run_path, run_tags
 from browse_assets.resources import ExperimentTracker
+from browse_assets.settings import load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from browse_assets.analysis.churn_promotion import Promotion
 
 CHURN_MODEL_NAME = "churn"
+# The people whom the best model was tested on, by feature and bin: what later people are compared with.
+DRIFT_REFERENCE = "drift_reference.json"
 
 
 def log_churn(
@@ -80,7 +83,7 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
     metrics = {
         key: float(value)
         for key, value in row.items()
-        if key not in ("model", "people", "threshold") and value == value
+        if key not in ("model", "people", "threshold", "is_challenger") and value == value
     }
     mlflow.log_metrics({**metrics, "people": float(row["people"])})
     if name in training.person_disjoint_auc:
@@ -97,6 +100,12 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
             figures.importance_figure(list(mine["feature"]), list(mine["importance"]), list(mine["importance_sd"])),
             "figures/importance.png",
         )
+    if name == training.best:
+        from browse_assets.analysis.drift import drift_reference
+
+        # The test, not the training rows: one row for each person, and scores that were not learned from.
+        people = training.test.assign(probability=training.predictions[name])
+        mlflow.log_table(drift_reference(people, min_group=load_settings().min_group), DRIFT_REFERENCE)
     usual = usual_person(training.train[list(training.features)])
     estimator = training.estimators[name]
     return mlflow.sklearn.log_model(
