@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn import churn_model, churn_snapshots
+from browse_assets.assets.churn import churn_model
 from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, DRIFT_REFERENCE, load_champion
+from browse_assets.assets.churn_snapshots import churn_snapshots
 from browse_assets.assets.reporting import table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
@@ -121,12 +122,13 @@ def churn_drift(
         if read_state(con, "churn_drift") == target:
             context.log.info("Nothing new: the drift stands as it is.")
         else:
+            from browse_assets.analysis.churn_rows import training_rows
             from browse_assets.analysis.drift import measure_drift
 
             reference = _read_reference(tracker, champion)
             select = "SELECT * FROM churn_drift WHERE FALSE"
             if champion is not None and reference is not None:
-                rows = _people(con)
+                rows, _ = training_rows(_people(con))
                 scores = con.execute("SELECT probability FROM churn_scores ORDER BY user_key").df()
                 with withheld_values("Measuring drift"):
                     found = measure_drift(
@@ -166,9 +168,10 @@ def _people(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
 
 
 def _score(con: duckdb.DuckDBPyConnection, estimator: Any) -> "pd.DataFrame":
+    from browse_assets.analysis.churn_rows import training_rows
     from browse_assets.analysis.churn_scores import score_people
 
-    people = _people(con)
+    people, _ = training_rows(_people(con), expected=estimator.feature_names_in_)
     return score_people(estimator, people).assign(as_of=people["as_of"])
 
 
