@@ -1,11 +1,10 @@
-"""Assets of churn: the models trained on snapshots of people.
+"""Asset churn_model: the models trained on snapshots of people, and their audit.
 
-What belongs here: churn_model. What does not: the snapshots (`churn_snapshots.py`), training
-(`analysis/churn*.py`), the scores of today (`churn_scores.py`).
+What belongs here: churn_model. What does not: the snapshots (`churn_snapshots.py`), training (`analysis/churn*.py`),
+the audit's futures (`churn_audit.py`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -39,8 +38,6 @@ from browse_assets.tables import CHURN_AUDIT, CHURN_MODEL, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from browse_assets.analysis.churn_windows import WindowPlan
-
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
 def churn_model(
@@ -57,11 +54,12 @@ def churn_model(
     is promoted only if it beats the dummy for sure and the one rule at all; if none does, the reason
     says so. Caveat: the intervals speak of people like these, not of another season.
     """
+    settings = databases.settings
     with databases.open(vault="read", warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
-        values = databases.settings.churn_values
+        values = settings.churn_values
         target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
-        as_of = snapshots_as_of(con, databases.settings)
+        as_of = snapshots_as_of(con, settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
             context.log.info("Nothing new to learn from: the models stand as they are.")
@@ -77,7 +75,7 @@ def churn_model(
             snapshots, features = training_rows(_read_snapshots(con))
             training = train_churn(
                 snapshots,
-                plan=read_plan(con, databases.settings, config),
+                plan=read_plan(con, settings, config),
                 features=features,
                 # Of people who do not browse nothing says how long they have been away.
                 rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
@@ -85,9 +83,9 @@ def churn_model(
             )
             futures = []
             if training.status == "trained":
-                with withheld_values("Reading customer rows"):
-                    load_customer_rows(con, load_keys(databases.settings), as_of)
-                    futures = false_futures(con, _audited_plan(con, as_of, config), as_of, compute_snapshots)
+                with withheld_values("Auditing the features"):
+                    load_customer_rows(con, load_keys(settings), as_of, is_fixed=settings.as_of is not None)
+                    futures = false_futures(con, read_windows(con, as_of, config), as_of, compute_snapshots)
             audit = audit_churn(training, snapshots, futures=futures)
             promotion = decide(training, seed=SEED)
             logged = log_churn(context, tracker, training, promotion, as_of, audit)
@@ -143,11 +141,3 @@ def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     frame = con.execute("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time").df()
     frame["user_key"] = frame["user_key"].astype(str)
     return frame
-
-
-def _audited_plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows) -> "WindowPlan":
-    """The windows with the times that there are in churn_snapshots: those of labels too."""
-    import pandas as pd
-
-    times = con.execute("SELECT DISTINCT snapshot_time FROM churn_snapshots WHERE eligible ORDER BY 1").fetchall()
-    return replace(read_windows(con, as_of, config), snapshot_times=tuple(pd.Timestamp(time) for (time,) in times))
