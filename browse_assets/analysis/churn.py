@@ -19,6 +19,7 @@ from browse_assets.analysis.churn_calibration import calibrate, refitted
 from browse_assets.analysis.churn_candidates import (
     BASELINES,
     CANDIDATES,
+    LOGISTIC,
     MODELS,
     REPEAT_VISITS,
     STACK,
@@ -31,7 +32,14 @@ from browse_assets.analysis.churn_features import feature_frame
 from browse_assets.analysis.churn_repeat import HISTORY
 from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds
 from browse_assets.analysis.churn_windows import WindowPlan
-from browse_assets.analysis.evaluation import METRICS, best_f1_threshold, interval, resample_metrics
+from browse_assets.analysis.evaluation import (
+    METRICS,
+    OutcomeValues,
+    best_threshold,
+    interval,
+    paired_differences,
+    resample_metrics,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -50,11 +58,19 @@ IMPORTANCE_ROWS = 1_000
 IMPORTANCE_FEATURES = 50
 RANDOM_TEST_SHARE = 0.3
 
+# The metrics whose difference to logistic regression stands in the table; the others are in `differences`.
+COMPARED = ("roc_auc", "log_loss")
+
 TABLE_COLUMNS = (
     "model",
     "people",
     *(f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_low", "_high")),
+    *(f"{metric}_difference{suffix}" for metric in COMPARED for suffix in ("", "_low", "_high")),
     "threshold",
+    "tuning_log_loss",
+    "random_split_roc_auc",
+    "person_disjoint_roc_auc",
+    "is_challenger",
 )
 
 
@@ -67,10 +83,15 @@ class ChurnTraining:
         reason: why there is not enough history, in words; empty when trained.
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
-        best: the model (no baseline, no comparator) of the lowest log loss on the test.
+        best: the model (no baseline, no comparator) of the lowest log loss in tuning: the test has no say in it.
         features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
-            over people), threshold.
+            over people), differences to logistic regression, threshold, log loss in tuning, the ROC AUC of
+            `random_split_auc` and `person_disjoint_auc`, is_challenger (whether it is `best`).
+        differences: one row per candidate and metric: model, metric, difference to logistic regression on the same
+            people, low and high of its 95% interval.
+        threshold_by: 'profit' where values of the outcomes were given, else 'f1'.
+        values: of the outcomes, as given.
         estimators: fitted and calibrated, by candidate; they take `feature_frame(rows, features)`.
         tuned: chosen parameters and log loss in tuning, by candidate.
         predictions: one row per person of the test: user_key, churned (0 or 1), then P of each candidate in a
@@ -80,7 +101,8 @@ class ChurnTraining:
         importances: one row per model and feature: mean and deviation (`importance`, `importance_sd`) of what
             permuting the feature adds to the log loss on the test.
         random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
-            mixing times and people promises beyond `roc_auc`.
+            mixing times and people promises beyond `roc_auc`. Empty where each person has one row: nothing is mixed
+            then, and it would say what the test says.
         person_disjoint_auc: by model, ROC AUC on the test where the people of the test are not among those of the
             fit; below `roc_auc` by as much as the model remembers people. Empty with split 'people', where the test
             is disjoint itself.
@@ -94,6 +116,11 @@ class ChurnTraining:
     best: str | None = None
     features: tuple[str, ...] = ()
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TABLE_COLUMNS)))
+    differences: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["model", "metric", "difference", "low", "high"])
+    )
+    threshold_by: Literal["f1", "profit"] = "f1"
+    values: OutcomeValues | None = None
     estimators: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, Tuned] = field(default_factory=dict)
     predictions: pd.DataFrame = field(
@@ -147,6 +174,7 @@ def train_churn(
     features: Sequence[str],
     seed: int = SEED,
     rule_feature: str | None = None,
+    values: OutcomeValues | None = None,
     horizon: tuple[float, float] | None = None,
     test_people: Collection[str] | None = None,
     candidates: Sequence[str] = CANDIDATES,
@@ -173,6 +201,7 @@ def train_churn(
         features: names of the columns to learn from.
         seed: of trees, permutations, bootstrap and random split.
         rule_feature: the one rule's only feature, one of `features`; None takes what tells most.
+        values: what the outcomes are worth: the thresholds are set for the highest profit, else for the highest F1.
         horizon: without a plan, the days g and H that the outcome is about; the plan says them otherwise. Only the
             comparator of repeat visits asks for them, and is left out without them.
         test_people: without a plan, the user_key of those who are the test; None lets a quarter be dealt.
@@ -230,20 +259,38 @@ def train_churn(
 
         estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
         seen = churn_probability(estimator, rows.x.iloc[parts.threshold])
-        thresholds[name] = _midway(best_f1_threshold(rows.y[parts.threshold], seen), seen)
+        thresholds[name] = _midway(best_threshold(rows.y[parts.threshold], seen, values), seen)
         estimators[name] = refitted(estimator, fitted(train))
         probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
 
-    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed)
-    table = _table(samples, thresholds, len(test))
+    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed, values=values)
+    differences = paired_differences(samples, LOGISTIC)
+    used = np.concatenate([train, test])
+    random_split_auc = (
+        _random_split_auc(rows, used, tuned, seed, rule_feature)
+        if rows.user_key.iloc[used].nunique() < len(used)
+        else {}
+    )
+    disjoint_auc = {} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature)
+    # Chosen before the test: the best of several on the test would promise more than it holds.
+    best = min(_models(tuned), key=lambda name: np.nan_to_num(round(tuned[name].log_loss, 9), nan=np.inf))
+    table = _table(samples, differences, thresholds, len(test)).assign(
+        tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in _models(tuned)}),
+        random_split_roc_auc=lambda t: t["model"].map(random_split_auc).astype("float64"),
+        person_disjoint_roc_auc=lambda t: t["model"].map(disjoint_auc).astype("float64"),
+        is_challenger=lambda t: t["model"] == best,
+    )
     x_test = rows.x.iloc[test].reset_index(drop=True)
     return ChurnTraining(
         status="trained",
         reason="",
         split="people" if plan is None else "time",
-        best=min(_models(tuned), key=lambda name: round(float(samples[name]["log_loss"].iloc[0]), 9)),
+        best=best,
         features=tuple(str(name) for name in rows.x.columns),
         table=table,
+        differences=differences,
+        threshold_by="f1" if values is None else "profit",
+        values=values,
         estimators=estimators,
         tuned=tuned,
         predictions=pd.DataFrame(
@@ -256,8 +303,8 @@ def train_churn(
         test=x_test,
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
-        random_split_auc=_random_split_auc(rows, np.concatenate([train, test]), tuned, seed, rule_feature),
-        person_disjoint_auc={} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature),
+        random_split_auc=random_split_auc,
+        person_disjoint_auc=disjoint_auc,
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -394,16 +441,31 @@ def _folds(rows: LabelledRows, fit: IntArray, plan: WindowPlan | None) -> tuple[
     )
 
 
-def _table(samples: dict[str, pd.DataFrame], thresholds: dict[str, float], people: int) -> pd.DataFrame:
+def _table(
+    samples: dict[str, pd.DataFrame],
+    differences: pd.DataFrame,
+    thresholds: dict[str, float],
+    people: int,
+) -> pd.DataFrame:
+    compared = dict(
+        zip(
+            zip(differences["model"], differences["metric"], strict=True),
+            differences[["difference", "low", "high"]].to_numpy(dtype=np.float64),
+            strict=True,
+        )
+    )
     records = []
     for name, metrics in samples.items():
         record: dict[str, Any] = {"model": name, "people": people}
         for metric in METRICS:
             record[metric] = float(metrics[metric].iloc[0])
             record[f"{metric}_low"], record[f"{metric}_high"] = interval(metrics[metric].iloc[1:])
+        for metric in COMPARED:
+            for value, suffix in zip(compared[name, metric], ("", "_low", "_high"), strict=True):
+                record[f"{metric}_difference{suffix}"] = float(value)
         record["threshold"] = thresholds[name]
         records.append(record)
-    return pd.DataFrame.from_records(records, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame.from_records(records)
 
 
 def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed: int) -> pd.DataFrame:

@@ -200,9 +200,3 @@ def churn_probability(estimator: Any, x: pd.DataFrame) -> FloatArray:
     Linear algebra gives a row other last bits alone than in a batch; rounding takes them away.
     """
     return np.round(np.asarray(estimator.predict_proba(x), dtype=np.float64)[:, 1], 9)
-
-
-def usual_values(estimator: Any) -> FloatArray:
-    """Median of each number in the rows that the calibrated candidate was fitted on."""
-    encode = fitted_pipeline(estimator).named_steps["encode"]
-    return np.asarray(encode.named_transformers_["numbers"].statistics_, dtype=np.float64)

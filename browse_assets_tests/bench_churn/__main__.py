@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from browse_assets.analysis.churn import SEED, ChurnTraining, train_churn
+from browse_assets.analysis.churn import SEED, train_churn
 from browse_assets.analysis.churn_candidates import CANDIDATES
 from browse_assets.analysis.churn_promotion import decide
 from browse_assets_tests.bench_churn.data import DATA_SETS, Customers, NoDataError
@@ -65,7 +65,7 @@ def run(customers: Customers, *, candidates: Sequence[str] = CANDIDATES, splits:
             test_people=set(rows["user_key"].iloc[test]),
             candidates=candidates,
         )
-        chosen.append(_chosen(training))
+        chosen.append(str(training.best))
         promoted.append(decide(training, seed=SEED).promoted)
         table = training.table.set_index("model")[list(SHOWN)]
         tables.append(pd.concat([table, table.loc[[chosen[-1]]].set_axis([CHOSEN])]))
@@ -73,11 +73,6 @@ def run(customers: Customers, *, candidates: Sequence[str] = CANDIDATES, splits:
     mean = every.groupby(level=0, sort=False).mean()[every.groupby(level=0, sort=False).size() == splits]
     order = [name for name in mean.index if name != CHOSEN]
     return Trained(mean.loc[[*order, CHOSEN]], chosen, promoted, time.process_time() - started)
-
-
-def _chosen(training: ChurnTraining) -> str:
-    tuned = {name: found.log_loss for name, found in training.tuned.items() if found.log_loss == found.log_loss}
-    return min(tuned, key=lambda name: tuned[name])
 
 
 def verdicts(name: str, trained: Trained) -> list[str]:
