@@ -384,7 +384,7 @@ def _models(tuned: dict[str, Tuned]) -> list[str]:
 
 
 def _train_and_test(
-    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None
+    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None = None
 ) -> tuple[IntArray, IntArray]:
     if plan is None:
         if test_people is None:
