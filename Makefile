@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
+.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
 
 help: ## show this list
 	@echo "make <target>:"
@@ -37,6 +37,9 @@ test: $(READY) ## linting, type checks and the tests
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench
+
+bench-churn: $(READY) ## churn on real customers beside published figures (BROWSE_CHURN_DATA: their folder)
+	@$(PY) -m browse_assets_tests.bench_churn
 
 privacy-report: $(READY) ## what the scrubbing removes and spares, counted on labelled values
 	@$(PY) -m browse_assets_tests.privacy

@@ -7,7 +7,7 @@ metrics (`evaluation`), who becomes champion (`churn_promotion`), scores of peop
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +27,9 @@ from browse_assets.analysis.churn_candidates import (
     fit_candidate,
     has_histories,
 )
+from browse_assets.analysis.churn_encoding import MOST_COLUMNS, TellingColumns
 from browse_assets.analysis.churn_features import feature_frame
+from browse_assets.analysis.churn_repeat import HISTORY
 from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds
 from browse_assets.analysis.churn_windows import WindowPlan
 from browse_assets.analysis.evaluation import (
@@ -244,6 +246,7 @@ def train_churn(
     if stack is not None:
         tuned[STACK] = stack
     del encoded
+    rows = _narrowed(rows, parts.fit, {rule_feature, *HISTORY})
     estimators: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
     probabilities: dict[str, FloatArray] = {}
@@ -255,9 +258,8 @@ def train_churn(
             )
 
         estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
-        thresholds[name] = best_threshold(
-            rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold]), values
-        )
+        seen = churn_probability(estimator, rows.x.iloc[parts.threshold])
+        thresholds[name] = _midway(best_threshold(rows.y[parts.threshold], seen, values), seen)
         estimators[name] = refitted(estimator, fitted(train))
         probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
 
@@ -355,13 +357,34 @@ def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
     return np.asarray(dealt["key"].map(hand), dtype=np.intp)
 
 
+def _narrowed(rows: LabelledRows, fit: IntArray, always: Collection[str | None]) -> LabelledRows:
+    """Of very many features those that tell most in the rows to fit on, so that nobody has to ask for the others.
+
+    After tuning, whose folds choose for themselves: what was chosen with the rows held out would look too good there.
+    """
+    if rows.x.shape[1] <= MOST_COLUMNS:
+        return rows
+    kept = {*TellingColumns().fit(rows.x.iloc[fit], rows.y[fit]).kept_, *always}
+    return replace(rows, x=rows.x[[name for name in rows.x.columns if name in kept]])
+
+
+def _midway(threshold: float, probability: FloatArray) -> float:
+    """The middle between a threshold and the next lower probability.
+
+    A tree says few different ones. Were the threshold one of them, the refit, which moves it by a hair, would call
+    all who have it or nobody.
+    """
+    lower = probability[probability < threshold]
+    return (threshold + float(lower.max())) / 2 if len(lower) and threshold <= probability.max() else threshold
+
+
 def _models(tuned: dict[str, Tuned]) -> list[str]:
     """Those of the candidates that may become champion."""
     return [name for name in tuned if name not in (*BASELINES, REPEAT_VISITS)]
 
 
 def _train_and_test(
-    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None
+    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None = None
 ) -> tuple[IntArray, IntArray]:
     if plan is None:
         if test_people is None:

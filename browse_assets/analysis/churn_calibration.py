@@ -14,10 +14,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
-SIGMOID, BETA, ISOTONIC = "sigmoid", "beta", "isotonic"
-# With fewer rows the steps of isotonic regression are noise (Niculescu-Mizil and Caruana 2005, "Predicting good
-# probabilities with supervised learning").
-FREE_FORM_ROWS = 1_000
+LOG_ODDS, PROBABILITY, BETA = "log_odds", "probability", "beta"
+# With fewer rows, which map is best is chance.
+CHOICE_ROWS = 200
 CHOICE_FOLDS = 5
 # A leaf without anybody who left says 0: nobody knows that, and log odds of 0 are infinite.
 SMALLEST = 1e-4
@@ -26,10 +25,13 @@ SMALLEST = 1e-4
 class Calibrated(ClassifierMixin, BaseEstimator):
     """A fitted pipeline behind a map of its probabilities, fitted on rows that the pipeline has not seen.
 
-    `sigmoid`: logistic regression on the log odds (Platt 1999; Cox 1958), which the identity is one of. `beta`: on
-    the logarithms of both probabilities (Kull, Silva Filho and Flach 2017). `isotonic`: any map that rises, as
-    straight lines (Zadrozny and Elkan 2002). From FREE_FORM_ROWS rows on, the latter two are taken where their log
-    loss over folds is lower than the sigmoid's by more than its standard error.
+    `log_odds`: a sigmoid of the log odds (Cox 1958), which the identity is one of. `probability`: a sigmoid of the
+    probability (Platt 1999), for models that are too shy at both ends. `beta`: of both logarithms (Kull, Silva Filho
+    and Flach 2017), of which both are nearly cases. From CHOICE_ROWS rows on the one of the lowest log loss over
+    folds is taken, `beta` only where it gains more than its standard error, else `log_odds`.
+
+    All rise strictly, so that they change no order of people. Isotonic regression does not: on Telco and mlc_churn it
+    cost 0.001 to 0.004 of AUC and 0.01 to 0.03 of log loss against sigmoids (792 and 562 rows, four inner splits).
 
     Attributes:
         pipeline: the fitted pipeline; may be replaced by one fitted on more rows (`refitted`).
@@ -77,43 +79,36 @@ def refitted(calibrated: Calibrated, pipeline: Any) -> Calibrated:
 
 
 def _best_method(p: FloatArray, y: IntArray) -> str:
-    if len(y) < FREE_FORM_ROWS or min(y.sum(), len(y) - y.sum()) < CHOICE_FOLDS:
-        return SIGMOID
+    if len(y) < CHOICE_ROWS or min(y.sum(), len(y) - y.sum()) < CHOICE_FOLDS:
+        return LOG_ODDS
     # In turn along the probabilities: each fold holds the whole range, and nothing is drawn.
     fold = np.empty(len(y), dtype=np.intp)
     fold[np.lexsort((y, p))] = np.arange(len(y)) % CHOICE_FOLDS
     losses = {}
-    for method in (SIGMOID, BETA, ISOTONIC):
+    for method in (LOG_ODDS, PROBABILITY, BETA):
         held_out = np.empty(len(y))
         for k in range(CHOICE_FOLDS):
             seen = fold != k
             held_out[~seen] = _mapped(method, _fitted_map(method, p[seen], y[seen]), p[~seen])
         losses[method] = -np.where(y == 1, np.log(held_out), np.log1p(-held_out))
-    best = SIGMOID
-    rising = _fitted_map(BETA, p, y).coef_[0] * (1, -1)
-    for method in (BETA, ISOTONIC) if (rising >= 0).all() else (ISOTONIC,):
-        gain, sure = losses[best] - losses[method], losses[SIGMOID] - losses[method]
-        if gain.mean() > 0 and sure.mean() > sure.std() / np.sqrt(len(y)):
-            best = method
-    return best
+    best = LOG_ODDS if losses[LOG_ODDS].mean() <= losses[PROBABILITY].mean() + 1e-9 else PROBABILITY
+    gain = losses[best] - losses[BETA]
+    rises = (_fitted_map(BETA, p, y).coef_[0] * (1, -1) >= 0).all()
+    return BETA if rises and gain.mean() > gain.std() / np.sqrt(len(y)) else best
 
 
 def _fitted_map(method: str, p: FloatArray, y: IntArray) -> Any:
-    from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 
-    if method == ISOTONIC:
-        return IsotonicRegression(y_min=SMALLEST, y_max=1 - SMALLEST, out_of_bounds="clip").fit(p, y)
     # Hardly held back: only so that outcomes that are told apart without a mistake have an end.
-    return LogisticRegression(C=100.0).fit(_logs(method, p), y)
+    return LogisticRegression(C=100.0).fit(_seen_by(method, p), y)
 
 
 def _mapped(method: str, fitted: Any, p: FloatArray) -> FloatArray:
-    q = fitted.predict(p) if method == ISOTONIC else fitted.predict_proba(_logs(method, p))[:, 1]
-    return np.clip(np.asarray(q, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    return np.clip(fitted.predict_proba(_seen_by(method, p))[:, 1], SMALLEST, 1 - SMALLEST)
 
 
-def _logs(method: str, p: FloatArray) -> FloatArray:
+def _seen_by(method: str, p: FloatArray) -> FloatArray:
     if method == BETA:
         return np.column_stack([np.log(p), np.log1p(-p)])
-    return (np.log(p) - np.log1p(-p))[:, None]
+    return p[:, None] if method == PROBABILITY else (np.log(p) - np.log1p(-p))[:, None]

@@ -53,15 +53,14 @@ SKOPS_TRUSTED_TYPES = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline refers to it
+    "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )
@@ -187,7 +186,7 @@ def fit_candidate(
 
 def has_histories(features: Collection[str]) -> bool:
     """Whether the features hold what REPEAT_VISITS learns from."""
-    return {churn_repeat.VISITS, churn_repeat.LAST, churn_repeat.FIRST} <= set(features)
+    return set(churn_repeat.HISTORY) <= set(features)
 
 
 def fitted_pipeline(estimator: Any) -> Any:

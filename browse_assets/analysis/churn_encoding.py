@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 # More columns than that are screened one by one first: with a few hundred people, the best of thousands of useless
 # columns look as good as a useful one, and every fit takes as many times longer.
@@ -42,14 +42,23 @@ class TellingColumns(TransformerMixin, BaseEstimator):
         """Choose the columns; y (0 or 1) is looked at only where there are too many."""
         self.feature_names_in_ = np.asarray([str(name) for name in x.columns], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
-        varying = np.flatnonzero((x.nunique(dropna=False) > 1).to_numpy())
-        if len(varying) > self.most and y is not None:
+        is_number = np.array([pd.api.types.is_numeric_dtype(dtype) for dtype in x.dtypes], dtype=bool)
+        numbers = x.loc[:, is_number].to_numpy(dtype=np.float64)
+        varying = np.zeros(len(is_number), dtype=bool)
+        varying[is_number] = _vary(numbers)
+        varying[~is_number] = (x.loc[:, ~is_number].nunique(dropna=False) > 1).to_numpy(dtype=bool)
+        if varying.sum() > self.most and y is not None:
             outcome = np.asarray(y, dtype=np.float64)
-            telling = np.array([_explained(x.iloc[:, i], outcome) for i in varying])
+            telling = np.full(len(varying), -np.inf)
+            telling[is_number] = _numbers_explain(numbers, outcome)
+            for place in np.flatnonzero(varying & ~is_number):
+                telling[place] = _text_explains(x[self.feature_names_in_[place]], outcome)
+            telling[~varying] = -np.inf
             # Rounded and stable: a tie goes to the column that comes first, on any machine.
             best = np.argsort(-np.round(telling, 9), kind="stable")[: self.most]
-            varying = np.sort(varying[best])
-        self.kept_ = [str(x.columns[i]) for i in (varying if len(varying) else [0])]
+            varying[np.setdiff1d(np.arange(len(varying)), best)] = False
+        kept = np.flatnonzero(varying) if varying.any() else np.zeros(1, dtype=np.intp)
+        self.kept_ = [str(name) for name in self.feature_names_in_[kept]]
         return self
 
     def transform(self, x: pd.DataFrame) -> pd.DataFrame:
@@ -89,29 +98,46 @@ def filled_numbers() -> Any:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
 
 
-def _explained(column: pd.Series, outcome: FloatArray) -> float:
-    """Adjusted R squared of the outcome on one column."""
-    missing = column.isna().to_numpy()
-    if not pd.api.types.is_numeric_dtype(column):
-        codes, values = pd.factorize(column)
-        return _between(np.where(codes < 0, len(values), codes), outcome)
-    gap = _between(missing.astype(np.intp), outcome) if missing.any() and not missing.all() else 0.0
-    known = outcome[~missing]
-    ranks = column[~missing].rank().to_numpy(dtype=np.float64)
-    if len(known) < 3 or np.ptp(ranks) == 0 or np.ptp(known) == 0:
-        return gap
-    r2 = float(np.corrcoef(ranks, known)[0, 1]) ** 2
-    return max(gap, _adjusted(r2, len(known), 2) * len(known) / len(outcome))
+def _vary(numbers: FloatArray) -> BoolArray:
+    """Whether each column holds two different values, missing being one."""
+    missing = np.isnan(numbers)
+    return np.asarray(
+        (np.fmax.reduce(numbers) > np.fmin.reduce(numbers)) | (missing.any(axis=0) & ~missing.all(axis=0)), dtype=bool
+    )
 
 
-def _between(group: IntArray, outcome: FloatArray) -> float:
+def _numbers_explain(numbers: FloatArray, outcome: FloatArray) -> FloatArray:
+    """Adjusted R squared of the outcome on each column's ranks, or on whether it is missing if that is more."""
+    known = ~np.isnan(numbers)
+    count = known.sum(axis=0)
+    ranks = pd.DataFrame(numbers).rank().fillna(0.0).to_numpy()
+    ranked = _squared_correlation(ranks, known, outcome)
+    gap = _squared_correlation((~known).astype(np.float64), np.ones_like(known), outcome)
+    by_rank = np.where(count > 2, _adjusted(ranked, np.maximum(count, 3), 2) * count / len(outcome), 0.0)
+    return np.maximum(by_rank, _adjusted(gap, len(outcome), 2))
+
+
+def _squared_correlation(values: FloatArray, known: BoolArray, outcome: FloatArray) -> FloatArray:
+    """Of each column with the outcome, over the rows that are known; 0 where either does not vary."""
+    count = np.maximum(known.sum(axis=0), 1)
+    y = outcome[:, None] * known
+    mean_x, mean_y = (values * known).sum(axis=0) / count, y.sum(axis=0) / count
+    x, y = (values - mean_x) * known, (outcome[:, None] - mean_y) * known
+    both = (x**2).sum(axis=0) * (y**2).sum(axis=0)
+    return np.divide((x * y).sum(axis=0) ** 2, both, out=np.zeros_like(both), where=both > 1e-9)
+
+
+def _text_explains(column: pd.Series, outcome: FloatArray) -> float:
+    """Adjusted R squared of the outcome on the values of a text, missing being one of them."""
+    group, _ = pd.factorize(column, use_na_sentinel=False)
     total = float(((outcome - outcome.mean()) ** 2).sum())
-    if total == 0:
+    if total == 0 or len(np.unique(group)) >= len(outcome):
         return 0.0
     count = np.bincount(group)
-    means = np.bincount(group, weights=outcome) / np.maximum(count, 1)
-    return _adjusted(float((count * (means - outcome.mean()) ** 2).sum()) / total, len(outcome), int((count > 0).sum()))
+    means = np.bincount(group, weights=outcome) / count
+    between = float((count * (means - outcome.mean()) ** 2).sum())
+    return float(_adjusted(between / total, len(outcome), len(count)))
 
 
-def _adjusted(r2: float, rows: int, groups: int) -> float:
-    return 1 - (1 - r2) * (rows - 1) / (rows - groups) if rows > groups else 0.0
+def _adjusted(r2: Any, rows: Any, groups: int) -> Any:
+    return 1 - (1 - r2) * (rows - 1) / (rows - groups)

@@ -16,7 +16,7 @@ from browse_assets.analysis.repeat_visits import RepeatModel, fit_repeat_model, 
 FloatArray = npt.NDArray[np.float64]
 
 # Days with activity up to the snapshot, ever; days since the last and since the first of them.
-VISITS, LAST, FIRST = "history_days", "days_since_last", "tenure_days"
+HISTORY = VISITS, LAST, FIRST = ("history_days", "days_since_last", "tenure_days")
 # The likelihood of more distinct histories says the same of four parameters, and takes as many times longer.
 MOST_HISTORIES = 20_000
 
