@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -21,7 +22,11 @@ Scratch = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 PEOPLE = made_up_people(200)
 WITHOUT = ("customer_plan",)
-ESTIMATOR = fitted_candidate(PEOPLE, without=WITHOUT)
+
+
+@cache
+def estimator() -> Any:
+    return fitted_candidate(PEOPLE, without=WITHOUT)
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +63,14 @@ def metadata(result: Any, asset: str) -> dict[str, Any]:
 def test_everybody_is_scored_as_the_champion_says_or_counted(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    version = register_champion(ESTIMATOR, PEOPLE.drop(columns="churned"))
+    version = register_champion(estimator(), PEOPLE.drop(columns="churned"))
     with scratch_warehouse() as con:
         rows = fill_snapshots(con, PEOPLE)
     result = materialize("churn_scores", "churn_drift")
     said = metadata(result, "churn_scores")
     assert (said["not scored, stopped already"], said["not scored, no history"]) == (1, 2)
     assert said["champion"] == f"version {version}"
-    expected = score_people(ESTIMATOR, rows.iloc[:-1])
+    expected = score_people(estimator(), rows.iloc[:-1])
     found = warehouse(
         "SELECT user_key::VARCHAR, probability, band, reasons, model_version FROM churn_scores ORDER BY 1"
     )
@@ -77,9 +82,9 @@ def test_everybody_is_scored_as_the_champion_says_or_counted(
 def test_drift_is_measured_and_warned_of(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    scored = score_people(ESTIMATOR, PEOPLE)["probability"]
+    scored = score_people(estimator(), PEOPLE)["probability"]
     reference = PEOPLE.drop(columns=["churned", *WITHOUT]).assign(probability=scored)
-    register_champion(ESTIMATOR, reference)
+    register_champion(estimator(), reference)
     with scratch_warehouse() as con:
         fill_snapshots(con, made_up_people(200, seed=2))
     materialize("churn_scores", "churn_drift")
@@ -99,7 +104,7 @@ def test_drift_is_measured_and_warned_of(
 def test_without_a_champion_both_are_empty(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    register_champion(ESTIMATOR, None)
+    register_champion(estimator(), None)
     with scratch_warehouse() as con:
         fill_snapshots(con, PEOPLE.head(30))
     result = materialize("churn_scores", "churn_drift")
@@ -114,7 +119,7 @@ def test_without_a_champion_both_are_empty(
 
 
 def test_drift_of_other_scores_is_refused(scratch_warehouse: Scratch, materialize: Materialize) -> None:
-    register_champion(ESTIMATOR, None)
+    register_champion(estimator(), None)
     with scratch_warehouse() as con:
         fill_snapshots(con, PEOPLE.head(30))
     materialize("churn_scores")
