@@ -13,6 +13,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from browse_assets.assets.audience import audience_attributes, audience_models
 from browse_assets.assets.churn import churn_model, churn_snapshots
+from browse_assets.assets.churn_audit import churn_audit
+from browse_assets.assets.churn_report import churn_report
 from browse_assets.assets.churn_scores import churn_drift, churn_scores
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
@@ -50,6 +52,9 @@ TRAINED = {
     "reidentification",
 }
 
+# Assets that are files, no table: what kinds of file, and what their content may be used for.
+FILES: dict[str, tuple[set[str], tuple[str, ...]]] = {"churn_report": ({"html", "pptx"}, ("product",))}
+
 ASSETS = [
     raw_events,
     input_files,
@@ -75,8 +80,10 @@ ASSETS = [
     customer_features,
     churn_snapshots,
     churn_model,
+    churn_audit,
     churn_scores,
     churn_drift,
+    churn_report,
     released_audiences,
     reidentification,
 ]
@@ -91,7 +98,10 @@ def _personal_data(table: Table) -> str:
 
 def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Owner, kinds, tags, table and column schema of an asset, from the data dictionary."""
-    table = TABLES[spec.key.to_user_string()]
+    name = spec.key.to_user_string()
+    if name in FILES:
+        return _with_file_policy(spec, *FILES[name])
+    table = TABLES[name]
     kinds = {"duckdb", *({"mlflow", "scikitlearn"} if table.name in TRAINED else set())}
     return spec.replace_attributes(
         owners=[OWNER],
@@ -119,6 +129,15 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
             ),
         }
     )
+
+
+def _with_file_policy(spec: dg.AssetSpec, kinds: set[str], purposes: tuple[str, ...]) -> dg.AssetSpec:
+    """The same of an asset that is files about groups of people."""
+    return spec.replace_attributes(
+        owners=[OWNER],
+        kinds=kinds,
+        tags={**spec.tags, "personal_data": "no", **{f"purpose/{purpose}": "" for purpose in purposes}},
+    ).merge_attributes(metadata={"dagster/storage_kind": "file", "purposes": ", ".join(purposes)})
 
 
 defs = dg.Definitions(

@@ -21,6 +21,9 @@ def summarize(settings: Settings) -> str:
         is_one_person = _row(con, "SELECT count(DISTINCT user_key) FROM user_days") == (1,)
         answers = [_profile(con)] if is_one_person else _answers(con)
         parts = [_input(con), _removed(con), _people(con), *answers, _churn(con)]
+    report = settings.reports / "churn_report.html"
+    if report.exists():
+        parts.append(_line("Report", str(report)))
     return "\n".join([*parts, f"Next          make ui, or open {settings.warehouse_path} in DuckDB or pandas"])
 
 

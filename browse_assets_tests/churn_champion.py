@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import LOGISTIC, SKOPS_TRUSTED_TYPES, calibrate, new_pipeline
+from browse_assets.analysis.churn_calibration import calibrate
+from browse_assets.analysis.churn_candidates import FOREST, LIGHTGBM, LOGISTIC, SKOPS_TRUSTED_TYPES, new_pipeline
 from browse_assets.analysis.drift import drift_reference
 from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, DRIFT_REFERENCE
 from browse_assets.resources import ExperimentTracker
 from browse_assets.tables import CHURN_FEATURES
 
 NUMBERS = tuple(column.name for column in CHURN_FEATURES)
+# As large as what tuning chooses on a thousand people.
+PARAMS: dict[str, dict[str, Any]] = {
+    LOGISTIC: {"C": 1.0, "knots": 4},
+    FOREST: {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 5},
+    LIGHTGBM: {"n_estimators": 100, "learning_rate": 0.05, "num_leaves": 8},
+}
 PLANS = ("basic", "plus", "premium")
 
 
@@ -29,13 +36,11 @@ def made_up_people(people: int, seed: int = 1) -> pd.DataFrame:
     return frame.assign(churned=(rng.random(people) < 1 / (1 + np.exp(-odds))).astype(float))
 
 
-def fitted_candidate(
-    people: pd.DataFrame, name: str = LOGISTIC, params: dict[str, Any] | None = None, without: tuple[str, ...] = ()
-) -> Any:
+def fitted_candidate(people: pd.DataFrame, name: str = LOGISTIC, without: tuple[str, ...] = ()) -> Any:
     """A calibrated candidate that knows all columns but churned and those of `without`."""
     x, y = people.drop(columns=["churned", *without]), people["churned"].astype(int).to_numpy()
     half = len(x) // 2
-    pipeline = new_pipeline(name, params or {}, seed=1, rule_feature="days_since_last").fit(x[:half], y[:half])
+    pipeline = new_pipeline(name, PARAMS.get(name, {}), seed=1, rule_feature="days_since_last").fit(x[:half], y[:half])
     return calibrate(pipeline, x[half:], y[half:])
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from browse_assets.analysis.evaluation import METRICS
-from browse_assets.definitions import OWNER, defs
+from browse_assets.definitions import FILES, OWNER, defs
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings
 from browse_assets.tables import BOOKKEEPING, CHURN_METRICS, CONSENT_PURPOSES, FINANCE_PRODUCTS, PURPOSES, TABLES
 from browse_assets_tests.assets.test_loading import view, write_panel
@@ -43,6 +43,7 @@ DESIGN: dict[str, str] = {
     "customer_features": "user_key",
     "churn_snapshots": "user_key, snapshot_time, eligible, reason, churned",
     "churn_model": "model, mlflow_run_id, as_of, people, threshold, is_champion, reason",
+    "churn_audit": "test, subject, value, low, high, passed, detail, mlflow_run_id, as_of",
     "churn_scores": "user_key, probability, band, reasons, model_version, as_of",
 }
 
@@ -62,7 +63,21 @@ def test_the_graph_is_the_reviewed_one() -> None:
     assert found == SNAPSHOT.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_policy_reaches_every_asset_that_is_files(name: str) -> None:
+    spec = SPECS[name]
+    kinds, purposes = FILES[name]
+    assert spec.owners == [OWNER]
+    assert spec.group_name
+    assert spec.kinds == kinds
+    assert (spec.description or "").startswith("One report of ")
+    assert "dagster/code_references" in spec.metadata
+    assert spec.metadata["purposes"] == ", ".join(purposes)
+    assert {f"purpose/{purpose}" for purpose in purposes} <= set(spec.tags)
+    assert set(purposes) <= set(CONSENT_PURPOSES)
+
+
+@pytest.mark.parametrize("name", sorted(set(SPECS) - set(FILES)))
 def test_policy_reaches_every_asset(name: str) -> None:
     spec = SPECS[name]
     assert spec.owners == [OWNER]
@@ -98,7 +113,7 @@ def test_every_table_says_what_it_may_be_used_for() -> None:
     assert "credit_decision" not in PURPOSES
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@pytest.mark.parametrize("name", sorted(set(SPECS) - set(FILES)))
 def test_an_asset_shows_its_purposes(name: str) -> None:
     shown = {key.removeprefix("purpose/") for key in SPECS[name].tags if key.startswith("purpose/")}
     assert shown == set(TABLES[name].purposes)
@@ -110,7 +125,7 @@ def test_names_say_what_they_hold() -> None:
         for column in table.columns:
             assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
             if column.type == "BOOLEAN":
-                assert column.name.startswith(("is_", "has_")) or column.name in ("eligible", "churned")
+                assert column.name.startswith(("is_", "has_")) or column.name in ("eligible", "churned", "passed")
 
 
 def test_lists_that_stand_twice_agree() -> None:
@@ -159,7 +174,7 @@ def test_each_asset_can_be_materialized_alone_after_those_before_it(
         assert result.success, name
         (event,) = result.get_asset_materialization_events()
         assert event.asset_key.to_user_string() == name
-        assert "dagster/row_count" in event.materialization.metadata
+        assert ("files" if name in FILES else "dagster/row_count") in event.materialization.metadata
     assert warehouse("SELECT topic FROM interest_profile") == [("Sports",)]
 
 

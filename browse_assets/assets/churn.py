@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
+from browse_assets.assets.churn_audit import false_futures
 from browse_assets.assets.churn_logging import log_churn
 from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
@@ -26,7 +27,7 @@ from browse_assets.resources import (
     transaction,
 )
 from browse_assets.sql import read_sql
-from browse_assets.tables import CHURN_FEATURES, CHURN_MODEL, CHURN_SNAPSHOTS
+from browse_assets.tables import CHURN_AUDIT, CHURN_FEATURES, CHURN_MODEL, CHURN_SNAPSHOTS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,24 +77,10 @@ def churn_snapshots(
     with databases.open(warehouse="write") as con:
 
         def compute(as_of: datetime) -> dict[str, str]:
-            import pandas as pd
-
-            load_reference(con, ["finance_domains"])
             plan = _plan(con, as_of, config)
             if plan.warning:
                 context.log.warning(plan.warning)
-            times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
-            con.register("snapshot_times", times)
-            con.execute(
-                "CREATE TEMP TABLE snapshots AS " + read_sql("churn_snapshots"),
-                {
-                    "as_of": as_of,
-                    "observed_until": plan.as_of.to_pydatetime(),
-                    "window_days": plan.window_days,
-                    "gap_days": plan.gap_days,
-                    "outcome_days": plan.outcome_days,
-                },
-            )
+            compute_snapshots(con, plan, as_of)
             return {"churn_snapshots": "SELECT * FROM snapshots ORDER BY user_key, snapshot_time"}
 
         refresh_as_of(
@@ -120,6 +107,27 @@ def churn_snapshots(
         )
 
 
+def compute_snapshots(
+    con: duckdb.DuckDBPyConnection, plan: "WindowPlan", as_of: datetime, *, into: str = "snapshots"
+) -> None:
+    """Make the temporary table `into` with the columns of churn_snapshots."""
+    import pandas as pd
+
+    load_reference(con, ["finance_domains"])
+    times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
+    con.register("snapshot_times", times)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {into} AS " + read_sql("churn_snapshots"),
+        {
+            "as_of": as_of,
+            "observed_until": plan.as_of.to_pydatetime(),
+            "window_days": plan.window_days,
+            "gap_days": plan.gap_days,
+            "outcome_days": plan.outcome_days,
+        },
+    )
+
+
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
 def churn_model(
     context: dg.AssetExecutionContext,
@@ -137,7 +145,8 @@ def churn_model(
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
-        target = State(source.load_id, fingerprint("churn_model", source.fingerprint))
+        values = databases.settings.churn_values
+        target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
         as_of = read_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
@@ -145,26 +154,45 @@ def churn_model(
             extra |= run_link(stored.mlflow_run)
         else:
             from browse_assets.analysis.churn import SEED, train_churn
+            from browse_assets.analysis.churn_audit import audit_churn
             from browse_assets.analysis.churn_promotion import decide
+            from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots = _read_snapshots(con)
+            plan = _plan(con, as_of, config)
             training = train_churn(
-                snapshots, plan=_plan(con, as_of, config), features=FEATURES, rule_feature="days_since_last"
+                snapshots,
+                plan=plan,
+                features=FEATURES,
+                rule_feature="days_since_last",
+                values=None if values is None else OutcomeValues(*values),
             )
+            futures = false_futures(con, plan, as_of, compute_snapshots) if training.status == "trained" else []
+            audit = audit_churn(training, snapshots, futures=futures)
             promotion = decide(training, seed=SEED)
-            logged = log_churn(context, tracker, training, promotion, as_of)
+            logged = log_churn(context, tracker, training, promotion, as_of, audit)
             table = training.table.assign(
                 mlflow_run_id=training.table["model"].map(logged.candidate_runs),
                 is_champion=training.table["model"] == promotion.promoted,
                 reason=promotion.reason,
             )
+            tests = audit.assign(position=range(len(audit)), mlflow_run_id=logged.run.rpartition("/")[2])
             with transaction(con):
                 con.register("candidates", table)
+                con.register("tests", tests)
                 replace_table(
                     con,
                     CHURN_MODEL,
-                    "SELECT *, $as_of::TIMESTAMP AS as_of FROM candidates ORDER BY log_loss, model",
+                    f"SELECT * REPLACE ({_known(CHURN_MODEL)}), $as_of::TIMESTAMP AS as_of FROM candidates "
+                    "ORDER BY log_loss, model",
+                    {"as_of": as_of},
+                )
+                replace_table(
+                    con,
+                    CHURN_AUDIT,
+                    f"SELECT * REPLACE ({_known(CHURN_AUDIT)}), $as_of::TIMESTAMP AS as_of FROM tests "
+                    "ORDER BY position",
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
@@ -181,6 +209,15 @@ def churn_model(
             "FROM churn_model ORDER BY log_loss, model",
             extra=extra,
         )
+
+
+def _known(table: Table) -> str:
+    """For `SELECT * REPLACE`: NaN, which is how pandas says unknown, is NULL."""
+    return ", ".join(
+        f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}"
+        for column in table.columns
+        if column.type == "DOUBLE"
+    )
 
 
 def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":

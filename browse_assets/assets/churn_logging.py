@@ -30,11 +30,13 @@ def log_churn(
     training: "ChurnTraining",
     promotion: "Promotion",
     as_of: datetime,
+    audit: "pd.DataFrame",
 ) -> LoggedTraining:
     """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
     mlflow = tracker.client()
     with tracker.training_run("churn", "churn", run_tags(context, as_of)) as parent:
         mlflow.log_params({"status": training.status, **{f"rows_{k}": v for k, v in training.rows.items()}})
+        mlflow.log_params({"threshold_by": training.threshold_by, "values": str(training.values)})
         mlflow.log_text(promotion.reason, "reason.txt")
         mlflow.set_tags({"champion": promotion.promoted or "none", "reason": promotion.reason})
         if training.status == "trained":
@@ -46,6 +48,7 @@ def log_churn(
                 "test",
             )
             _log_comparison(mlflow, training)
+            mlflow.log_table(audit, "audit.json")
         nested: dict[str, str] = {}
         models: dict[str, Any] = {}
         for _, row in training.table.iterrows():
@@ -67,6 +70,7 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
     mlflow.log_figure(figures.calibration_figure(outcome, curves), "figures/calibration.png")
     mlflow.log_figure(figures.lift_figure(outcome, curves), "figures/lift.png")
     mlflow.log_table(training.table, "candidates.json")
+    mlflow.log_table(training.differences, "differences.json")
 
 
 def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) -> Any:
@@ -79,11 +83,11 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
     metrics = {
         key: float(value)
         for key, value in row.items()
-        if key not in ("model", "people", "threshold") and value == value
+        if key not in ("model", "people", "threshold", "is_challenger") and value == value
     }
     mlflow.log_metrics({**metrics, "people": float(row["people"])})
-    if name in training.random_split_auc:
-        mlflow.log_metric("random_split_roc_auc", training.random_split_auc[name])
+    if name in training.person_disjoint_auc:
+        mlflow.log_metric("person_disjoint_roc_auc", training.person_disjoint_auc[name])
     outcome = training.predictions["churned"]
     called = training.predictions[name] >= row["threshold"]
     mlflow.log_figure(figures.confusion_figure(outcome, called), "figures/confusion.png")

@@ -166,10 +166,14 @@ def _people(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
 
 
 def _score(con: duckdb.DuckDBPyConnection, estimator: Any) -> "pd.DataFrame":
-    from browse_assets.analysis.churn_scores import score_people
+    from browse_assets.analysis.churn_reasons import ATTRIBUTE_PREFIX
+    from browse_assets.analysis.churn_scores import score_people, typed_features
 
     people = _people(con)
-    return score_people(estimator, people).assign(as_of=people["as_of"])
+    # An attribute that the champion learned and nobody has today is unknown; any other feature is there.
+    learned = [str(name) for name in typed_features(estimator).feature_names_in_]
+    gone = {name: None for name in learned if name.startswith(ATTRIBUTE_PREFIX) and name not in people.columns}
+    return score_people(estimator, people.assign(**gone)).assign(as_of=people["as_of"])
 
 
 def _not_scored(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -46,7 +46,6 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
         BROWSE_SECRET_KEY="be" * 32,
     )
     # After the environment is set: the store is where it says.
-    from browse_assets.analysis.churn_candidates import GRIDS
     from browse_assets_tests.churn_champion import fitted_candidate, made_up_people, register_champion
     from browse_assets_tests.ui_process import free_port
 
@@ -54,7 +53,7 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
     records = json.loads(people.drop(columns="churned").head(100).to_json(orient="records"))
     found = []
     for name in MODELS:
-        register_champion(fitted_candidate(people, name, GRIDS[name][-1]), None)
+        register_champion(fitted_candidate(people, name), None)
         port = free_port()
         server = _start(port, folder / "serve.log")
         try:
