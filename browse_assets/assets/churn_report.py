@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn import ChurnWindows, _plan, churn_model, churn_scores
+from browse_assets.assets.churn import ChurnWindows, _plan, churn_model
+from browse_assets.assets.churn_scores import churn_scores
 from browse_assets.assets.reporting import preview
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.training import run_link

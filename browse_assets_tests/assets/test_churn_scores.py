@@ -1,20 +1,21 @@
 """churn_scores and churn_drift by a champion made in a second, on snapshots filled by hand."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pytest
 
 from browse_assets.analysis.churn_scores import score_people
-from browse_assets.assets.state import State, write_state
-from browse_assets.resources import replace_table
-from browse_assets.tables import CHURN_SNAPSHOTS
-from browse_assets_tests.churn_champion import fitted_candidate, made_up_people, register_champion, without_champion
+from browse_assets_tests.churn_champion import (
+    fill_snapshots,
+    fitted_candidate,
+    made_up_people,
+    register_champion,
+    without_champion,
+)
 
 Materialize = Callable[..., Any]
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -34,26 +35,6 @@ def no_champion_is_left() -> Iterator[None]:
     """The store is shared by all tests."""
     yield
     without_champion()
-
-
-def fill_snapshots(con: duckdb.DuckDBPyConnection, people: pd.DataFrame, *, load_id: int = 1) -> pd.DataFrame:
-    """Newest snapshots of these people, of whom the last has stopped; two more are known of."""
-    rows = people.drop(columns=["churned", *WITHOUT]).assign(
-        user_key=[str(uuid.UUID(int=i)) for i in range(len(people))],
-        snapshot_time=pd.Timestamp("2026-05-01"),
-        eligible=False,
-        reason=["outcome_not_observed"] * (len(people) - 1) + ["already_stopped"],
-        as_of=pd.Timestamp("2026-05-01 10:00"),
-    )
-    con.register("rows", rows.reindex(columns=CHURN_SNAPSHOTS.column_names))
-    replace_table(con, CHURN_SNAPSHOTS, "SELECT * REPLACE (user_key::UUID AS user_key, NULL AS churned) FROM rows")
-    write_state(con, "churn_snapshots", State(load_id, f"snapshots {load_id}"))
-    con.execute("DELETE FROM user_days")
-    con.execute("INSERT INTO user_days (user_key, day) SELECT user_key, DATE '2026-04-30' FROM rows")
-    con.execute(
-        "INSERT INTO customer_features (user_key) SELECT uuid() FROM range(2) WHERE $first", {"first": load_id == 1}
-    )
-    return rows
 
 
 def metadata(result: Any, asset: str) -> dict[str, Any]:

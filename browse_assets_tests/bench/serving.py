@@ -24,6 +24,10 @@ MODELS = ("logistic_regression", "random_forest", "lightgbm")
 _START_SECONDS = 120.0
 
 
+class ServingFailedError(Exception):
+    """The server did not start or refused a request; the message holds what it said."""
+
+
 @dataclass(frozen=True)
 class Latency:
     """Milliseconds from a request to its whole answer, and answers per second of all clients together."""
@@ -38,7 +42,7 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
     """For each of MODELS: `clients` in parallel, each with `requests` single predictions one after another.
 
     Raises:
-        RuntimeError: the server did not start, or refused a request.
+        ServingFailedError: the server did not start, or refused a request.
     """
     os.environ.update(
         BROWSE_DATA_DIR=str(folder),
@@ -91,7 +95,7 @@ def _start(port: int, log: Path) -> subprocess.Popen[bytes]:
         time.sleep(0.1)
     server.kill()
     server.wait()
-    raise RuntimeError(f"make serve did not start:\n{log.read_text()}")
+    raise ServingFailedError(f"make serve did not start:\n{log.read_text()}")
 
 
 def _ask(port: int, records: list[dict[str, object]], clients: int, requests: int) -> list[float]:
@@ -122,5 +126,5 @@ def _ask(port: int, records: list[dict[str, object]], clients: int, requests: in
     for thread in threads:
         thread.join()
     if failed:
-        raise RuntimeError(f"{len(failed)} requests were refused, the first with status {failed[0]}")
+        raise ServingFailedError(f"{len(failed)} requests were refused, the first with status {failed[0]}")
     return times
