@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
+.PHONY: help run test ui serve bench notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
 
 help: ## show this list
 	@echo "make <target>:"
@@ -25,6 +25,9 @@ run: $(READY) ## materialize every asset from data/inbox (empty: from the sample
 
 ui: $(READY) ## Dagster UI and MLflow UI together; Ctrl-C ends both
 	@$(PY) -m browse_assets.ui
+
+serve: $(READY) ## the champion of churn answers requests on 127.0.0.1; Ctrl-C ends it
+	@$(PY) -m browse_assets.serve
 
 test: $(READY) ## linting, type checks and the tests
 	$(PY) -m ruff check .

@@ -270,6 +270,76 @@ def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
         )
 
 
+# The tests that show a leak where they fail; the others are worth a look.
+LEAKS = """
+    SELECT test, subject, value, low, high, detail FROM churn_audit
+    WHERE NOT passed AND test NOT IN ('single_feature', 'coverage_alone') ORDER BY position
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="churn_model")
+def churn_audit_passed(databases: Databases) -> dg.AssetCheckResult:
+    """No feature saw the future, permuted outcomes teach nothing, and identifiers alone tell nothing."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, LEAKS, "tests of the audit that found a leak")
+
+
+FEATURES_THAT_TELL_ALL = """
+    SELECT subject AS feature, value AS roc_auc, low, high, detail FROM churn_audit
+    WHERE NOT passed AND test = 'single_feature' ORDER BY position
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="churn_model")
+def no_single_feature_tells_all(databases: Databases) -> dg.AssetCheckResult:
+    """No feature alone has a ROC AUC above 0.95; a warning, since it may be that good, or hold the outcome."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, FEATURES_THAT_TELL_ALL, "features that tell the outcome alone", dg.AssetCheckSeverity.WARN)
+
+
+COVERAGE_THAT_TELLS = """
+    SELECT value AS roc_auc, low, high, detail FROM churn_audit
+    WHERE NOT passed AND test = 'coverage_alone' ORDER BY position
+"""
+
+
+@dg.asset_check(pool=WRITER_POOL, asset="churn_model")
+def coverage_tells_little(databases: Databases) -> dg.AssetCheckResult:
+    """How long people were observed has alone no ROC AUC above 0.8; a warning: models may learn the panel's history."""
+    with databases.open(warehouse="read") as con:
+        return _verdict(con, COVERAGE_THAT_TELLS, "signs that coverage tells who leaves", dg.AssetCheckSeverity.WARN)
+
+
+DRIFTED = """
+    SELECT feature, psi, bound, people, reference_people, model_version FROM churn_drift
+    WHERE has_drifted AND (feature = 'probability') = $is_score ORDER BY psi DESC, feature
+"""
+
+
+def _drift_check(name: str, description: str, what: str, *, is_score: bool) -> dg.AssetChecksDefinition:
+    @dg.asset_check(pool=WRITER_POOL, asset="churn_drift", name=name, description=description)
+    def check(databases: Databases) -> dg.AssetCheckResult:
+        with databases.open(warehouse="read") as con:
+            select = DRIFTED.replace("$is_score", str(is_score))
+            return _verdict(con, select, what, dg.AssetCheckSeverity.WARN)
+
+    return check
+
+
+features_have_not_drifted = _drift_check(
+    "features_have_not_drifted",
+    "The people scored look like those that the champion was tested on; a warning, which asks for a training.",
+    "features that have drifted",
+    is_score=False,
+)
+scores_have_not_drifted = _drift_check(
+    "scores_have_not_drifted",
+    "The champion's scores are spread as on the people that it was tested on; a warning, which asks for a training.",
+    "scores that have drifted",
+    is_score=True,
+)
+
+
 RELEASED_WRONGLY = """
     SELECT released.purpose, released.dimension, released.item_id, released.people,
         CASE WHEN released.people < $min_group THEN 'too few people'
@@ -351,6 +421,11 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     interest_needs_shopping,
     labels_are_observed,
     champion_beats_baseline,
+    churn_audit_passed,
+    no_single_feature_tells_all,
+    coverage_tells_little,
+    features_have_not_drifted,
+    scores_have_not_drifted,
     released_groups_are_large,
     finance_is_released_alone,
     releases_hide_people,

@@ -12,8 +12,10 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from browse_assets.assets.audience import audience_attributes, audience_models
-from browse_assets.assets.churn import churn_model, churn_scores, churn_snapshots
+from browse_assets.assets.churn import churn_model, churn_snapshots
+from browse_assets.assets.churn_audit import churn_audit
 from browse_assets.assets.churn_report import churn_report
+from browse_assets.assets.churn_scores import churn_drift, churn_scores
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
     domain_features,
@@ -33,7 +35,7 @@ from browse_assets.assets.reidentification import reidentification
 from browse_assets.assets.releases import released_audiences
 from browse_assets.assets.topics import page_topics, topic_classifier
 from browse_assets.assets.watchlist import watchlist_interest
-from browse_assets.automation import ml_analysis_pipeline
+from browse_assets.automation import churn_drift_sensor, churn_retraining, churn_scoring, ml_analysis_pipeline
 from browse_assets.checks import CHECKS
 from browse_assets.export_user import export_user
 from browse_assets.removal import erase_queue_sensor, erase_user, purge_old_events, purge_old_events_daily
@@ -78,7 +80,9 @@ ASSETS = [
     customer_features,
     churn_snapshots,
     churn_model,
+    churn_audit,
     churn_scores,
+    churn_drift,
     churn_report,
     released_audiences,
     reidentification,
@@ -139,8 +143,8 @@ def _with_file_policy(spec: dg.AssetSpec, kinds: set[str], purposes: tuple[str, 
 defs = dg.Definitions(
     assets=dg.with_source_code_references(dg.map_asset_specs(with_policy, ASSETS)),
     asset_checks=CHECKS,
-    jobs=[ml_analysis_pipeline, export_user, erase_user, purge_old_events],
-    sensors=[erase_queue_sensor],
+    jobs=[ml_analysis_pipeline, churn_scoring, churn_retraining, export_user, erase_user, purge_old_events],
+    sensors=[erase_queue_sensor, churn_drift_sensor],
     schedules=[purge_old_events_daily],
     resources={"databases": Databases(), "tracker": ExperimentTracker()},
     executor=dg.in_process_executor,

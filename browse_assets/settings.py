@@ -50,9 +50,11 @@ class Settings:
     ner_model: str | None = None
     dagster_port: int = 3000
     mlflow_port: int = 5000
+    serve_port: int = 5001
     min_group: int = LEAST_MIN_GROUP
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
+    churn_values: tuple[float, float, float, float] | None = None
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -158,9 +160,11 @@ def load_settings() -> Settings:
         ner_model=env.get("BROWSE_NER_MODEL") or None,
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
+        serve_port=_parse_number(env, "BROWSE_SERVE_PORT", 1, 65535) or 5001,
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
+        churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
     )
 
 
@@ -184,6 +188,20 @@ def _parse_attributes(text: str | None) -> tuple[str, ...]:
         if re.search(NEVER_MODELLED, name):
             raise SettingsError("BROWSE_MODELLED_ATTRIBUTES names something sensitive, which is never modelled")
     return tuple(names)
+
+
+def _parse_values(text: str | None) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) != 4 or not all(abs(value) <= 1e9 for value in found):  # NaN and infinity fail too
+        raise SettingsError(
+            "BROWSE_CHURN_VALUES is not four numbers true_positive,false_positive,false_negative,true_negative"
+        )
+    return found[0], found[1], found[2], found[3]
 
 
 def _parse_number(env: Mapping[str, str], variable: str, least: int, most: int) -> int | None:

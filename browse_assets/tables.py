@@ -78,7 +78,11 @@ CHURN_METRICS: tuple[str, ...] = (
     "brier",
     "calibration_error",
     "lift_10",
+    "profit",
 )
+# Of these, churn_model has the paired difference to logistic regression too.
+CHURN_DIFFERENCES: tuple[str, ...] = ("roc_auc", "log_loss")
+_METRIC_WORDS = {"profit": "mean value per person of calling from the threshold (NULL without BROWSE_CHURN_VALUES)"}
 
 
 @dataclass(frozen=True)
@@ -877,7 +881,7 @@ CHURN_MODEL = Table(
         _AS_OF,
         Column("people", "BIGINT", "people in the test snapshot"),
         *(
-            Column(f"{metric}{suffix}", "DOUBLE", f"{metric} on the test snapshot{words}")
+            Column(f"{metric}{suffix}", "DOUBLE", f"{_METRIC_WORDS.get(metric, metric)} on the test snapshot{words}")
             for metric in CHURN_METRICS
             for suffix, words in (
                 ("", ""),
@@ -885,9 +889,70 @@ CHURN_MODEL = Table(
                 ("_high", ", upper end of the 95 % interval (bootstrap over people)"),
             )
         ),
-        Column("threshold", "DOUBLE", "probability from which churn is called, set on held-out people"),
+        *(
+            Column(f"{metric}_difference{suffix}", "DOUBLE", f"{metric} less that of logistic_regression{words}")
+            for metric in CHURN_DIFFERENCES
+            for suffix, words in (
+                ("", ", on the same people"),
+                ("_low", ", lower end of the 95 % interval (paired bootstrap over people)"),
+                ("_high", ", upper end of the 95 % interval (paired bootstrap over people)"),
+            )
+        ),
+        Column(
+            "random_split_roc_auc",
+            "DOUBLE",
+            "roc_auc of the same pipeline on a random split of rows, which mixes times and people: what it is above "
+            "roc_auc is leakage; NULL for baselines, and where each person has one row, for it says the same then",
+        ),
+        Column(
+            "threshold",
+            "DOUBLE",
+            "probability from which churn is called, set on held-out people for the highest profit "
+            "(BROWSE_CHURN_VALUES), else F1; above 1 nobody is called",
+        ),
+        Column(
+            "tuning_log_loss",
+            "DOUBLE",
+            "log loss on the folds that tuning held out, of which the lowest is the challenger's; NULL for baselines",
+        ),
+        Column(
+            "person_disjoint_roc_auc",
+            "DOUBLE",
+            "roc_auc on the test where none of its people was learned from; NULL for baselines, and where the test is "
+            "made of other people anyway",
+        ),
+        Column("is_challenger", "BOOLEAN", "whether it won this training, by its log loss in tuning"),
         Column("is_champion", "BOOLEAN", "whether it was promoted"),
         Column("reason", "VARCHAR", "why it was or was not"),
+    ),
+    purposes=("product",),
+)
+
+CHURN_AUDIT = Table(
+    "churn_audit",
+    "warehouse",
+    "One row per test of the last training for leakage; empty where nothing was trained.",
+    ("position",),
+    (
+        Column("position", "BIGINT", "order of the tests, from 0"),
+        Column(
+            "test",
+            "VARCHAR",
+            "no_future_features, injected_future, permuted_labels, identifiers_alone, or as a warning single_feature "
+            "or coverage_alone",
+        ),
+        Column("subject", "VARCHAR", "the model or feature that it is about; NULL for all of them"),
+        Column("value", "DOUBLE", "what was found; `detail` says in what"),
+        Column(
+            "low",
+            "DOUBLE",
+            "lower end of its 99 % interval (bootstrap over people), or least of the fits to permuted outcomes",
+        ),
+        Column("high", "DOUBLE", "upper end of the same"),
+        Column("passed", "BOOLEAN", "whether no leak was found; NULL where there was nothing to test"),
+        Column("detail", "VARCHAR", "what the value is, and what was compared"),
+        Column("mlflow_run_id", "VARCHAR", "parent run of the training"),
+        _AS_OF,
     ),
     purposes=("product",),
 )
@@ -901,7 +966,39 @@ CHURN_SCORES = Table(
         _USER,
         Column("probability", "DOUBLE", "calibrated probability of churn, 0 to 1"),
         Column("band", "VARCHAR", "low, medium or high"),
-        Column("reasons", "VARCHAR[]", "up to three features that move the score most, in words"),
+        Column(
+            "reasons",
+            "VARCHAR[]",
+            "up to three features that move the score most against a usual person, in words, the strongest first",
+        ),
+        Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
+        _AS_OF,
+    ),
+    purposes=("product",),
+)
+
+CHURN_DRIFT = Table(
+    "churn_drift",
+    "warehouse",
+    "One row per feature of the champion, and one for its probability; empty without a champion.",
+    ("feature",),
+    (
+        Column("feature", "VARCHAR", "name of the feature, or probability"),
+        Column(
+            "psi",
+            "DOUBLE",
+            "population stability index of the people scored against those that the champion was tested on; "
+            "NULL when nobody was scored",
+        ),
+        Column(
+            "bound",
+            "DOUBLE",
+            "above it the feature has drifted: 0.25, or what chance reaches with so few people; NULL for what "
+            "grows by itself",
+        ),
+        Column("people", "BIGINT", "people scored"),
+        Column("reference_people", "BIGINT", "people whom the champion was tested on, bins of fewer than k left out"),
+        Column("has_drifted", "BOOLEAN", "psi above bound; NULL when there is no bound"),
         Column("model_version", "VARCHAR", "registered version of models:/churn@champion"),
         _AS_OF,
     ),
@@ -1013,7 +1110,9 @@ TABLES: dict[str, Table] = {
         CUSTOMER_FEATURES,
         CHURN_SNAPSHOTS,
         CHURN_MODEL,
+        CHURN_AUDIT,
         CHURN_SCORES,
+        CHURN_DRIFT,
         RELEASED_AUDIENCES,
         REIDENTIFICATION,
         ASSET_STATE,

@@ -43,6 +43,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_store: str)
         "BROWSE_THREADS",
         "BROWSE_MIN_GROUP",
         "BROWSE_MODELLED_ATTRIBUTES",
+        "BROWSE_CHURN_VALUES",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BROWSE_DATA_DIR", str(tmp_path / "data"))

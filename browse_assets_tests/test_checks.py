@@ -277,6 +277,53 @@ CASES: dict[str, tuple[Case, Case]] = {
             {"model": "dummy", "log_loss": "0.5"},
         ),
     ),
+    "churn_audit_passed": (
+        # What could not be tried is no leak, and a warning is another check's.
+        Case(
+            {
+                "churn_audit": [
+                    {"position": 0, "test": "injected_future", "passed": None},
+                    {"position": 1, "test": "permuted_labels", "subject": "decision_tree", "passed": True},
+                    {"position": 2, "test": "single_feature", "passed": False},
+                    {"position": 3, "test": "coverage_alone", "passed": False},
+                ]
+            }
+        ),
+        Case(
+            {
+                "churn_audit": [
+                    {"position": 0, "test": "injected_future", "value": 3.0, "passed": False},
+                    {"position": 1, "test": "permuted_labels", "subject": "decision_tree", "passed": False},
+                    {"position": 2, "test": "identifiers_alone", "passed": False},
+                    {"position": 3, "test": "no_future_features", "passed": False},
+                    {"position": 4, "test": "single_feature", "passed": False},
+                ]
+            },
+            4,
+            {"test": "injected_future", "value": "3.0"},
+        ),
+    ),
+    "no_single_feature_tells_all": (
+        Case({"churn_audit": [{"position": 0, "test": "single_feature", "subject": "pause", "passed": True}]}),
+        Case(
+            {
+                "churn_audit": [
+                    {"position": 0, "test": "single_feature", "subject": "closed", "value": 0.99, "passed": False},
+                    {"position": 1, "test": "permuted_labels", "passed": False},
+                ]
+            },
+            1,
+            {"feature": "closed", "roc_auc": "0.99"},
+        ),
+    ),
+    "coverage_tells_little": (
+        Case({"churn_audit": [{"position": 0, "test": "coverage_alone", "value": 0.7, "passed": True}]}),
+        Case(
+            {"churn_audit": [{"position": 0, "test": "coverage_alone", "value": 0.9, "passed": False}]},
+            1,
+            {"roc_auc": "0.9"},
+        ),
+    ),
 }
 
 WITHHELD = {"in_vault": "True", "in_warehouse": "True", "is_admitted": "False"}
@@ -521,7 +568,9 @@ def test_only_what_can_be_healed_later_is_a_warning(con: Connection) -> None:
     """A file that cannot be read and a model that is no better stop nothing; all else is an error."""
     fill(con, CASES["files_readable"][1].rows)
     fill(con, CASES["champion_beats_baseline"][1].rows)
-    warnings = {"files_readable", "champion_beats_baseline"}
+    fill(con, CASES["no_single_feature_tells_all"][1].rows)
+    fill(con, {"churn_audit": [{"position": 9, "test": "coverage_alone", "passed": False}]})
+    warnings = {"files_readable", "champion_beats_baseline", "no_single_feature_tells_all", "coverage_tells_little"}
     severities = {name: run(name).severity for name in BY_NAME}
     assert {name for name, severity in severities.items() if severity == dg.AssetCheckSeverity.WARN} == warnings
     blocking = {spec.name for check in CHECKS for spec in check.check_specs if spec.blocking}

@@ -43,6 +43,7 @@ DESIGN: dict[str, str] = {
     "customer_features": "user_key",
     "churn_snapshots": "user_key, snapshot_time, eligible, reason, churned",
     "churn_model": "model, mlflow_run_id, as_of, people, threshold, is_champion, reason",
+    "churn_audit": "test, subject, value, low, high, passed, detail, mlflow_run_id, as_of",
     "churn_scores": "user_key, probability, band, reasons, model_version, as_of",
 }
 
@@ -124,7 +125,7 @@ def test_names_say_what_they_hold() -> None:
         for column in table.columns:
             assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
             if column.type == "BOOLEAN":
-                assert column.name.startswith(("is_", "has_")) or column.name in ("eligible", "churned")
+                assert column.name.startswith(("is_", "has_")) or column.name in ("eligible", "churned", "passed")
 
 
 def test_lists_that_stand_twice_agree() -> None:

@@ -370,6 +370,7 @@ print(json.dumps(found))
 VOLATILE = {
     "audience_models": {"mlflow_run_id"},
     "churn_model": {"mlflow_run_id"},
+    "churn_audit": {"mlflow_run_id"},
     "topic_classifier": {"mlflow_run"},
     "product_backtest": {"mlflow_run_id"},
     "churn_scores": {"model_version"},

@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verdict": set(),
     "person_data": {"tables", "resources", "analysis"},
     "export_user": {"resources", "settings", "analysis", "person_data", "dagster_records"},
-    "automation": set(),
+    "automation": {"settings"},
     "release": {"assets", "readers", "resources", "settings", "tables"},
     "definitions": {"assets", "checks", "automation", "resources", "tables", "export_user", "removal"},
     "summary": {"resources", "settings", "sql"},
@@ -65,6 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
     "ui": {"settings", "dagster_home", "server_process", "sole_process"},
     "server_process": {"settings"},
+    "serve": {"analysis", "assets", "resources", "scoring_app", "settings"},
+    "scoring_app": {"resources"},
     "sole_process": set(),
 }
 PURE = {"analysis", "sample_panel"}

@@ -137,3 +137,15 @@ def test_help_says_which_variables_there_are(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     assert "BROWSE_DAGSTER_PORT" in said
     assert "BROWSE_MLFLOW_PORT" in said
+
+
+@pytest.mark.parametrize("text", ["40,-5,0", "40,-5,0,0,0", "40,-5,a,0", "nan,0,0,0", "inf,0,0,0", ",,,"])
+def test_values_of_churn_that_are_no_four_numbers_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("BROWSE_CHURN_VALUES", text)
+    with pytest.raises(SettingsError, match="BROWSE_CHURN_VALUES is not four numbers"):
+        load_settings()
+
+
+def test_values_of_churn_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSE_CHURN_VALUES", "40, -5,0,.5")
+    assert load_settings().churn_values == (40.0, -5.0, 0.0, 0.5)

@@ -6,28 +6,38 @@ metrics (`evaluation`), who becomes champion (`churn_promotion`), scores of peop
 (`churn_scores`), features and tables (SQL), logging (assets).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from browse_assets.analysis.churn_calibration import calibrate, refitted
 from browse_assets.analysis.churn_candidates import (
+    BASELINES,
     CANDIDATES,
+    LOGISTIC,
     MODELS,
-    Fold,
-    Tuned,
-    calibrate,
+    REPEAT_VISITS,
+    STACK,
     churn_probability,
-    new_pipeline,
-    refitted,
-    tune,
+    fit_candidate,
+    has_histories,
 )
 from browse_assets.analysis.churn_features import feature_frame
+from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds
 from browse_assets.analysis.churn_windows import WindowPlan
-from browse_assets.analysis.evaluation import METRICS, best_f1_threshold, interval, resample_metrics
+from browse_assets.analysis.evaluation import (
+    METRICS,
+    OutcomeValues,
+    best_threshold,
+    interval,
+    paired_differences,
+    resample_metrics,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -46,11 +56,19 @@ IMPORTANCE_ROWS = 1_000
 IMPORTANCE_FEATURES = 50
 RANDOM_TEST_SHARE = 0.3
 
+# The metrics whose difference to logistic regression stands in the table; the others are in `differences`.
+COMPARED = ("roc_auc", "log_loss")
+
 TABLE_COLUMNS = (
     "model",
     "people",
     *(f"{metric}{suffix}" for metric in METRICS for suffix in ("", "_low", "_high")),
+    *(f"{metric}_difference{suffix}" for metric in COMPARED for suffix in ("", "_low", "_high")),
     "threshold",
+    "tuning_log_loss",
+    "random_split_roc_auc",
+    "person_disjoint_roc_auc",
+    "is_challenger",
 )
 
 
@@ -63,10 +81,15 @@ class ChurnTraining:
         reason: why there is not enough history, in words; empty when trained.
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
-        best: the model (no baseline) of the lowest log loss on the test.
-        features: the features, in the order that the estimators expect.
+        best: the model (no baseline, no comparator) of the lowest log loss in tuning: the test has no say in it.
+        features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
-            over people), threshold.
+            over people), differences to logistic regression, threshold, log loss in tuning, the ROC AUC of
+            `random_split_auc` and `person_disjoint_auc`, is_challenger (whether it is `best`).
+        differences: one row per candidate and metric: model, metric, difference to logistic regression on the same
+            people, low and high of its 95% interval.
+        threshold_by: 'profit' where values of the outcomes were given, else 'f1'.
+        values: of the outcomes, as given.
         estimators: fitted and calibrated, by candidate; they take `feature_frame(rows, features)`.
         tuned: chosen parameters and log loss in tuning, by candidate.
         predictions: one row per person of the test: user_key, churned (0 or 1), then P of each candidate in a
@@ -76,7 +99,11 @@ class ChurnTraining:
         importances: one row per model and feature: mean and deviation (`importance`, `importance_sd`) of what
             permuting the feature adds to the log loss on the test.
         random_split_auc: by model, ROC AUC of the same pipeline on a random split of all rows, to show what
-            mixing times and people promises beyond `roc_auc`.
+            mixing times and people promises beyond `roc_auc`. Empty where each person has one row: nothing is mixed
+            then, and it would say what the test says.
+        person_disjoint_auc: by model, ROC AUC on the test where the people of the test are not among those of the
+            fit; below `roc_auc` by as much as the model remembers people. Empty with split 'people', where the test
+            is disjoint itself.
         rows: number of rows that fit, calibrate, set the threshold and test.
         folds: how the candidates were tuned, in words.
     """
@@ -87,6 +114,11 @@ class ChurnTraining:
     best: str | None = None
     features: tuple[str, ...] = ()
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TABLE_COLUMNS)))
+    differences: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["model", "metric", "difference", "low", "high"])
+    )
+    threshold_by: Literal["f1", "profit"] = "f1"
+    values: OutcomeValues | None = None
     estimators: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, Tuned] = field(default_factory=dict)
     predictions: pd.DataFrame = field(
@@ -98,6 +130,7 @@ class ChurnTraining:
         default_factory=lambda: pd.DataFrame(columns=["model", "feature", "importance", "importance_sd"])
     )
     random_split_auc: dict[str, float] = field(default_factory=dict)
+    person_disjoint_auc: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     folds: str = ""
 
@@ -118,18 +151,20 @@ class LabelledRows:
     Attributes:
         user_key: the person.
         time: the snapshot.
-        person: number of the person, the same in all rows of theirs.
-        x: typed features.
+        said: hash of what the row says, its time and outcome included.
+        x: typed features, without those that are the same in all rows.
         y: 1 for churned, else 0.
     """
 
     user_key: pd.Series
     time: pd.Series
-    person: IntArray
+    said: npt.NDArray[np.uint64]
     x: pd.DataFrame
     y: IntArray
 
 
+# One thread: with few rows several wait for each other most of the time, and sums of parts depend on their number.
+@threadpool_limits.wrap(limits=1)
 def train_churn(
     snapshots: pd.DataFrame,
     *,
@@ -137,6 +172,10 @@ def train_churn(
     features: Sequence[str],
     seed: int = SEED,
     rule_feature: str | None = None,
+    values: OutcomeValues | None = None,
+    horizon: tuple[float, float] | None = None,
+    test_people: Collection[str] | None = None,
+    candidates: Sequence[str] = CANDIDATES,
 ) -> ChurnTraining:
     """Train and compare the candidates, each step on rows that the steps before did not see.
 
@@ -160,6 +199,11 @@ def train_churn(
         features: names of the columns to learn from.
         seed: of trees, permutations, bootstrap and random split.
         rule_feature: the one rule's only feature, one of `features`; None takes what tells most.
+        values: what the outcomes are worth: the thresholds are set for the highest profit, else for the highest F1.
+        horizon: without a plan, the days g and H that the outcome is about; the plan says them otherwise. Only the
+            comparator of repeat visits asks for them, and is left out without them.
+        test_people: without a plan, the user_key of those who are the test; None lets a quarter be dealt.
+        candidates: which of CANDIDATES to train; at least one is none of the baselines.
 
     Raises:
         ValueError: a column is missing, a person is doubled in a snapshot, or `rule_feature`
@@ -170,10 +214,17 @@ def train_churn(
     if plan is not None and plan.too_short:
         return ChurnTraining(status="not_enough_history", reason=plan.warning)
     rows = labelled_rows(snapshots, features)
-    train, test = _train_and_test(rows, plan)
+    train, test = _train_and_test(rows, plan, test_people)
     lacking = _lacking("training", rows.y[train]) or _lacking("test", rows.y[test])
     if lacking:
         return ChurnTraining(status="not_enough_history", reason=lacking)
+    if rows.x.empty:
+        return ChurnTraining(
+            status="not_enough_history",
+            reason=f"none of the {len(features)} features varies among the people to learn from",
+        )
+    if rule_feature not in rows.x.columns:
+        rule_feature = None
     parts = _divide(rows, train, in_time=plan is not None)
     if parts is None:
         return ChurnTraining(
@@ -183,34 +234,61 @@ def train_churn(
         )
 
     folds, folds_in_words = _folds(rows, parts.fit, plan)
-    tuned: dict[str, Tuned] = {}
+    encoded = tuning_folds(rows.x, rows.y, pd.factorize(rows.user_key)[0], folds, seed=seed)
+    tuned = {name: tune(name, encoded, seed=seed) for name in candidates}
+    if plan is not None:
+        horizon = (plan.gap_days, plan.outcome_days)
+    if horizon is not None and has_histories(rows.x.columns):
+        tuned[REPEAT_VISITS] = Tuned({"gap_days": horizon[0], "outcome_days": horizon[1]})
+    stack = blend(tuned, encoded)
+    if stack is not None:
+        tuned[STACK] = stack
+    del encoded
     estimators: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
     probabilities: dict[str, FloatArray] = {}
-    for name in CANDIDATES:
-        tuned[name] = tune(name, rows.x, rows.y, folds, seed=seed, rule_feature=rule_feature)
+    for name in tuned:
 
         def fitted(part: IntArray, name: str = name) -> Any:
-            pipeline = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
-            return pipeline.fit(rows.x.iloc[part], rows.y[part])
+            return fit_candidate(
+                name, tuned[name].params, rows.x.iloc[part], rows.y[part], seed=seed, rule_feature=rule_feature
+            )
 
         estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
-        thresholds[name] = best_f1_threshold(
-            rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold])
+        thresholds[name] = best_threshold(
+            rows.y[parts.threshold], churn_probability(estimator, rows.x.iloc[parts.threshold]), values
         )
         estimators[name] = refitted(estimator, fitted(train))
         probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
 
-    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed)
-    table = _table(samples, thresholds, len(test))
+    samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed, values=values)
+    differences = paired_differences(samples, LOGISTIC)
+    used = np.concatenate([train, test])
+    random_split_auc = (
+        _random_split_auc(rows, used, tuned, seed, rule_feature)
+        if rows.user_key.iloc[used].nunique() < len(used)
+        else {}
+    )
+    disjoint_auc = {} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature)
+    # Chosen before the test: the best of several on the test would promise more than it holds.
+    best = min(_models(tuned), key=lambda name: np.nan_to_num(round(tuned[name].log_loss, 9), nan=np.inf))
+    table = _table(samples, differences, thresholds, len(test)).assign(
+        tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in _models(tuned)}),
+        random_split_roc_auc=lambda t: t["model"].map(random_split_auc).astype("float64"),
+        person_disjoint_roc_auc=lambda t: t["model"].map(disjoint_auc).astype("float64"),
+        is_challenger=lambda t: t["model"] == best,
+    )
     x_test = rows.x.iloc[test].reset_index(drop=True)
     return ChurnTraining(
         status="trained",
         reason="",
         split="people" if plan is None else "time",
-        best=min(MODELS, key=lambda name: (float(samples[name]["log_loss"].iloc[0]), MODELS.index(name))),
-        features=tuple(features),
+        best=best,
+        features=tuple(str(name) for name in rows.x.columns),
         table=table,
+        differences=differences,
+        threshold_by="f1" if values is None else "profit",
+        values=values,
         estimators=estimators,
         tuned=tuned,
         predictions=pd.DataFrame(
@@ -223,7 +301,8 @@ def train_churn(
         test=x_test,
         train=rows.x.iloc[train].reset_index(drop=True).assign(churned=rows.y[train].astype(np.float64)),
         importances=_importances(estimators, x_test, rows.y[test], seed),
-        random_split_auc=_random_split_auc(rows, np.concatenate([train, test]), tuned, seed, rule_feature),
+        random_split_auc=random_split_auc,
+        person_disjoint_auc=disjoint_auc,
         rows={
             "fit": len(parts.fit),
             "calibrate": len(parts.calibrate),
@@ -235,7 +314,7 @@ def train_churn(
 
 
 def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledRows:
-    """Eligible rows with a known outcome, in the order of time and of what they say.
+    """Eligible rows with a known outcome, in the order of time and of what they say; features that vary.
 
     Raises:
         ValueError: a column is missing, or a person has two rows of one time.
@@ -249,19 +328,15 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
     usable = snapshots["eligible"].fillna(False).astype(bool) & snapshots["churned"].notna()
     frame = snapshots[usable].reset_index(drop=True)
     x = feature_frame(frame, features)
+    x = x.loc[:, x.nunique(dropna=False) > 1]
     churned = frame["churned"].astype(bool).rename("churned")
-    said = pd.util.hash_pandas_object(pd.concat([frame["snapshot_time"], churned, x], axis=1), index=False)
-    keys = frame["user_key"].astype(str)
-    # A person is what all their rows say together; keys only order people who say the same.
-    people = pd.DataFrame({"key": keys, "said": said}).groupby("key", sort=True)["said"].sum()
-    people = people.sort_values(kind="stable")
-    person = keys.map(pd.Series(np.arange(len(people)), index=people.index)).to_numpy(dtype=np.intp)
+    said = pd.util.hash_pandas_object(x.assign(snapshot_time=frame["snapshot_time"], churned=churned), index=False)
     # Sums over rows depend on their order in the last bits, and so do drawn samples.
-    order = np.lexsort((person, frame["snapshot_time"].to_numpy()))
+    order = np.lexsort((frame["user_key"].astype(str).to_numpy(), said.to_numpy(), frame["snapshot_time"].to_numpy()))
     return LabelledRows(
         user_key=frame["user_key"].iloc[order].reset_index(drop=True),
         time=frame["snapshot_time"].iloc[order].reset_index(drop=True),
-        person=person[order],
+        said=said.to_numpy().astype(np.uint64)[order],
         x=x.iloc[order].reset_index(drop=True),
         y=churned.to_numpy().astype(np.intp)[order],
     )
@@ -270,17 +345,29 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
 def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
     """For each of the positions a hand from 0: the people of either outcome are dealt out in turn.
 
-    So each hand gets the same share of leavers, all rows of a person, and the same people whatever their keys.
+    So each hand gets the same share of leavers, and all rows of a person. The order is that of what a person's rows
+    say together; the key only orders people who say the same.
     """
-    dealt = pd.DataFrame({"person": rows.person[among], "churned": rows.y[among]})
-    people = dealt.groupby("person", sort=True)["churned"].max()
-    hand = people.groupby(people).cumcount() % hands
-    return np.asarray(dealt["person"].map(hand), dtype=np.intp)
+    dealt = pd.DataFrame({"key": rows.user_key.iloc[among].astype(str), "said": rows.said[among], "y": rows.y[among]})
+    people = dealt.groupby("key", sort=True).agg(said=("said", "sum"), churned=("y", "max"))
+    people = people.sort_values("said", kind="stable")
+    hand = people.groupby("churned").cumcount() % hands
+    return np.asarray(dealt["key"].map(hand), dtype=np.intp)
 
 
-def _train_and_test(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray]:
+def _models(tuned: dict[str, Tuned]) -> list[str]:
+    """Those of the candidates that may become champion."""
+    return [name for name in tuned if name not in (*BASELINES, REPEAT_VISITS)]
+
+
+def _train_and_test(
+    rows: LabelledRows, plan: WindowPlan | None, test_people: Collection[str] | None
+) -> tuple[IntArray, IntArray]:
     if plan is None:
-        is_test = deal(rows, np.arange(len(rows.y)), TEST_HANDS) == 0
+        if test_people is None:
+            is_test = deal(rows, np.arange(len(rows.y)), TEST_HANDS) == 0
+        else:
+            is_test = rows.user_key.astype(str).isin([str(key) for key in test_people]).to_numpy()
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
     return (
         np.flatnonzero(rows.time.isin(plan.train_times).to_numpy()),
@@ -331,16 +418,31 @@ def _folds(rows: LabelledRows, fit: IntArray, plan: WindowPlan | None) -> tuple[
     )
 
 
-def _table(samples: dict[str, pd.DataFrame], thresholds: dict[str, float], people: int) -> pd.DataFrame:
+def _table(
+    samples: dict[str, pd.DataFrame],
+    differences: pd.DataFrame,
+    thresholds: dict[str, float],
+    people: int,
+) -> pd.DataFrame:
+    compared = dict(
+        zip(
+            zip(differences["model"], differences["metric"], strict=True),
+            differences[["difference", "low", "high"]].to_numpy(dtype=np.float64),
+            strict=True,
+        )
+    )
     records = []
     for name, metrics in samples.items():
         record: dict[str, Any] = {"model": name, "people": people}
         for metric in METRICS:
             record[metric] = float(metrics[metric].iloc[0])
             record[f"{metric}_low"], record[f"{metric}_high"] = interval(metrics[metric].iloc[1:])
+        for metric in COMPARED:
+            for value, suffix in zip(compared[name, metric], ("", "_low", "_high"), strict=True):
+                record[f"{metric}_difference{suffix}"] = float(value)
         record["threshold"] = thresholds[name]
         records.append(record)
-    return pd.DataFrame.from_records(records, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame.from_records(records)
 
 
 def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed: int) -> pd.DataFrame:
@@ -351,7 +453,7 @@ def _importances(estimators: dict[str, Any], x: pd.DataFrame, y: IntArray, seed:
     shuffles = np.concatenate([rng.permutation(len(x)) for _ in range(PERMUTATIONS)])
     repeated = pd.concat([x] * PERMUTATIONS, ignore_index=True)
     records = []
-    for name in MODELS:
+    for name in (name for name in estimators if name in MODELS or name == STACK):
         usual = _mean_log_loss(estimators[name], x, y[None, :])
         for feature in x.columns[:IMPORTANCE_FEATURES]:
             permuted = repeated.assign(**{feature: x[feature].to_numpy()[shuffles]})
@@ -375,9 +477,41 @@ def _random_split_auc(
 
     fit, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=seed, stratify=rows.y[used])
     aucs = {}
-    for name in MODELS:
-        model = new_pipeline(name, tuned[name].params, seed=seed, rule_feature=rule_feature)
-        model.fit(rows.x.iloc[fit], rows.y[fit])
+    for name in _models(tuned):
+        model = fit_candidate(
+            name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
+        )
         p = churn_probability(model, rows.x.iloc[test])
         aucs[name] = float(roc_auc_score(rows.y[test], p))
+    return aucs
+
+
+def _person_disjoint_auc(
+    rows: LabelledRows,
+    train: IntArray,
+    test: IntArray,
+    tuned: dict[str, Tuned],
+    seed: int,
+    rule_feature: str | None,
+) -> dict[str, float]:
+    """Each third of the people is tested by a fit on the training rows of the others."""
+    from sklearn.metrics import roc_auc_score
+
+    both = np.concatenate([train, test])
+    third = np.empty(len(rows.y), dtype=np.intp)
+    third[both] = deal(rows, both, PEOPLE_FOLDS)
+    aucs = {}
+    for name in _models(tuned):
+        p = np.empty(len(rows.y))
+        for k in range(PEOPLE_FOLDS):
+            fit, held_out = train[third[train] != k], test[third[test] == k]
+            if not len(held_out):
+                continue
+            if len(np.unique(rows.y[fit])) < 2:
+                return {}
+            model = fit_candidate(
+                name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
+            )
+            p[held_out] = churn_probability(model, rows.x.iloc[held_out])
+        aucs[name] = float(roc_auc_score(rows.y[test], p[test]))
     return aucs

@@ -1,23 +1,23 @@
-"""The candidate models of churn: what each is made of, what of it is tuned, how it is calibrated.
+"""The candidate models of churn: what each is made of, and how any of them is asked for a probability.
 
-Here: pipelines, grids, tuning on given folds, calibration on given rows, and how any
-of them is asked for a probability. Not here: types of features (`churn_features`), which rows are used for what
-(`churn`), evaluation, promotion.
+Here: pipelines, and the types that a stored one is made of. Not here: types of features (`churn_features`), the
+encoding all share (`churn_encoding`), tuning (`churn_tuning`), calibration (`churn_calibration`), which rows are used
+for what (`churn`), evaluation, promotion.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from browse_assets.analysis import churn_repeat
+from browse_assets.analysis.churn_encoding import TellingColumns, encoding_steps, filled_numbers
 from browse_assets.analysis.churn_features import TypedFeatures
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
-Fold = tuple[IntArray, IntArray]
 
 DUMMY = "dummy"
 ONE_RULE = "one_rule"
@@ -29,35 +29,26 @@ LIGHTGBM = "lightgbm"
 BASELINES = (DUMMY, ONE_RULE)
 MODELS = (LOGISTIC, TREE, FOREST, HISTOGRAM, LIGHTGBM)
 CANDIDATES = (*BASELINES, *MODELS)
+# Not in every training: compared with only where the features hold a history of visits, never promoted.
+REPEAT_VISITS = "repeat_visits"
+# Only where a weighted mean of models did better in tuning than the best of them (`churn_tuning.blend`).
+STACK = "stack"
 
-# Small on purpose, simplest first (a tie goes to the first): with a thousand rows, a larger grid
-# mostly finds the noise of the folds.
-GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
-    DUMMY: ({},),
-    ONE_RULE: ({},),
-    LOGISTIC: ({"C": 0.01}, {"C": 0.1}, {"C": 1.0}),
-    TREE: (
-        {"max_depth": 2, "min_samples_leaf": 20},
-        {"max_depth": 3, "min_samples_leaf": 20},
-        {"max_depth": 5, "min_samples_leaf": 10},
-    ),
-    FOREST: (
-        {"n_estimators": 100, "max_depth": 4, "min_samples_leaf": 20},
-        {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 5},
-    ),
-    HISTOGRAM: (
-        {"max_iter": 50, "learning_rate": 0.05, "max_leaf_nodes": 4},
-        {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 8},
-    ),
-    LIGHTGBM: (
-        {"n_estimators": 50, "learning_rate": 0.05, "num_leaves": 4},
-        {"n_estimators": 100, "learning_rate": 0.05, "num_leaves": 8},
-    ),
-}
+# A number of fewer different values is taken as it is: a curve through them would be a step for each.
+CURVED_VALUES = 10
+# Curves are drawn over ranks, so that a few huge values don't stretch them.
+RANK_QUANTILES = 100
+# More rows change no parameter of these that could be seen, and take as many times longer (and a curve 8 bytes for
+# each row, number and knot). Boosting takes all.
+MOST_ROWS = {LOGISTIC: 200_000, TREE: 200_000, FOREST: 200_000, STACK: 200_000}
 
 # What skops must be told to trust to load the calibrated candidates, besides its own defaults.
 SKOPS_TRUSTED_TYPES = (
+    "browse_assets.analysis.churn_calibration.Calibrated",
+    "browse_assets.analysis.churn_candidates.many_valued",
+    "browse_assets.analysis.churn_encoding.TellingColumns",
     "browse_assets.analysis.churn_features.TypedFeatures",
+    "browse_assets.analysis.churn_repeat.RepeatVisits",
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
@@ -70,117 +61,137 @@ SKOPS_TRUSTED_TYPES = (
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
 )
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """A candidate's chosen parameters.
-
-    Attributes:
-        params: of the model step.
-        log_loss: mean over the folds' held-out rows, NaN where there was nothing to choose.
-    """
-
-    params: dict[str, Any]
-    log_loss: float
 
 
 def new_pipeline(name: str, params: dict[str, Any], *, seed: int, rule_feature: str | None = None) -> Any:
     """An unfitted candidate, from rows of raw features to P(churned).
 
-    Each begins with the same steps: types, numbers filled with their median (and a column that says where), texts as
-    one column for each of their common values, constants dropped.
-
     Args:
-        name: one of CANDIDATES.
-        params: of the model step, one entry of its grid.
+        name: one of CANDIDATES, REPEAT_VISITS or STACK.
+        params: as `churn_tuning` chose them.
         seed: of trees and boosting.
         rule_feature: the number that the one rule looks at; without one, the encoded column that tells most.
     """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+
+    steps: list[tuple[str, Any]] = encoding_steps()
+    if name == REPEAT_VISITS:
+        steps = []
+    elif name == ONE_RULE and rule_feature is not None:
+        # Not screened: among thousands of columns the rule's own could be left out.
+        steps = [("encode", ColumnTransformer([("numbers", filled_numbers(), [rule_feature])]))]
+    pipeline = Pipeline([("types", TypedFeatures()), *steps, *model_pipeline(name, params, seed=seed).steps])
+    return pipeline.set_output(transform="pandas")
+
+
+def model_pipeline(name: str, params: dict[str, Any], *, seed: int) -> Any:
+    """The unfitted steps of a candidate behind the encoding that all share; the last is `model`."""
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline(_model_steps(name, dict(params), seed)).set_output(transform="pandas")
+
+
+def _model_steps(name: str, params: dict[str, Any], seed: int) -> list[tuple[str, Any]]:
     from lightgbm import LGBMClassifier
-    from sklearn.compose import ColumnTransformer, make_column_selector
     from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.feature_selection import SelectKBest, VarianceThreshold
-    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import StandardScaler
     from sklearn.tree import DecisionTreeClassifier
 
-    impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    categories = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=10, max_categories=20, sparse_output=False
-    )
-    encode = ColumnTransformer(
-        [
-            ("numbers", impute, make_column_selector(dtype_include="number")),
-            ("texts", categories, make_column_selector(dtype_exclude="number")),
-        ],
-        verbose_feature_names_out=False,
-    )
-    rule = SelectKBest(k=1) if rule_feature is None else ColumnTransformer([("rule", "passthrough", [rule_feature])])
-    steps: dict[str, list[tuple[str, Any]]] = {
-        DUMMY: [("model", DummyClassifier(strategy="prior"))],
-        ONE_RULE: [("select", rule), ("scale", StandardScaler()), ("model", LogisticRegression())],
-        LOGISTIC: [("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1_000))],
-        TREE: [("model", DecisionTreeClassifier(random_state=seed))],
-        FOREST: [("model", RandomForestClassifier(random_state=seed, n_jobs=1))],
-        HISTOGRAM: [("model", HistGradientBoostingClassifier(random_state=seed, early_stopping=False))],
-        LIGHTGBM: [("model", LGBMClassifier(random_state=seed, n_jobs=1, deterministic=True, verbosity=-1))],
-    }
-    pipeline = Pipeline([("types", TypedFeatures()), ("encode", encode), ("vary", VarianceThreshold()), *steps[name]])
-    pipeline.set_output(transform="pandas")
-    return pipeline.set_params(**{f"model__{key}": value for key, value in params.items()})
-
-
-def tune(
-    name: str, x: pd.DataFrame, y: IntArray, folds: Sequence[Fold], *, seed: int, rule_feature: str | None = None
-) -> Tuned:
-    """The entry of the candidate's grid with the lowest log loss over all held-out rows."""
-    from sklearn.metrics import log_loss
-
-    grid = GRIDS[name]
-    if len(grid) == 1 or not folds:
-        return Tuned(params=dict(grid[0]), log_loss=float("nan"))
-    held_out = np.concatenate([valid for _, valid in folds])
-    losses = []
-    for params in grid:
-        model = new_pipeline(name, params, seed=seed, rule_feature=rule_feature)
-        p = np.concatenate(
-            [model.fit(x.iloc[train], y[train]).predict_proba(x.iloc[valid])[:, 1] for train, valid in folds]
+    if name == DUMMY:
+        return [("model", DummyClassifier(strategy="prior"))]
+    if name == ONE_RULE:
+        return [("select", TellingColumns(1)), ("scale", StandardScaler()), ("model", LogisticRegression())]
+    if name == LOGISTIC:
+        knots = params.pop("knots", 0)
+        model = LogisticRegression(**params, max_iter=1_000)
+        return [*([("curves", _curves(knots, seed))] if knots else []), ("scale", StandardScaler()), ("model", model)]
+    if name == TREE:
+        return [("model", DecisionTreeClassifier(**params, random_state=seed))]
+    if name == FOREST:
+        return [("model", RandomForestClassifier(**params, random_state=seed, n_jobs=1))]
+    if name == HISTOGRAM:
+        return [("model", HistGradientBoostingClassifier(**params, random_state=seed, early_stopping=False))]
+    if name == LIGHTGBM:
+        model = LGBMClassifier(
+            **params,
+            subsample_freq=1,
+            random_state=seed,
+            n_jobs=1,
+            deterministic=True,
+            force_row_wise=True,
+            verbosity=-1,
         )
-        losses.append(float(log_loss(y[held_out], p, labels=[0, 1])))
-    best = int(np.argmin(np.round(losses, 9)))
-    return Tuned(params=dict(grid[best]), log_loss=losses[best])
+        return [("model", model)]
+    if name == REPEAT_VISITS:
+        return [("model", churn_repeat.RepeatVisits(**params))]
+    if name == STACK:
+        return [("model", _weighted_mean(params, seed))]
+    raise ValueError(f"there is no candidate {name}")
 
 
-def calibrate(pipeline: Any, x: pd.DataFrame, y: IntArray) -> Any:
-    """The fitted pipeline behind a sigmoid (Platt 1999), fitted on rows it has not seen.
+def _curves(knots: int, seed: int) -> Any:
+    """Numbers of many values as cubic splines over their ranks (Eilers and Marx 1996, "Flexible smoothing")."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
-    A sigmoid, not isotonic regression: that needs about a thousand rows (Niculescu-Mizil and
-    Caruana 2005, "Predicting good probabilities with supervised learning").
-    """
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.frozen import FrozenEstimator
+    curve = Pipeline(
+        [
+            ("ranks", QuantileTransformer(n_quantiles=RANK_QUANTILES, random_state=seed)),
+            ("splines", SplineTransformer(n_knots=knots, degree=3, include_bias=False)),
+        ]
+    )
+    return ColumnTransformer([("curves", curve, many_valued)], remainder="passthrough", verbose_feature_names_out=False)
 
-    # A frozen estimator is not fitted again, so the folds only pass its predictions through.
-    return CalibratedClassifierCV(FrozenEstimator(pipeline), method="sigmoid", cv=2).fit(x, y)
+
+def many_valued(x: pd.DataFrame) -> list[str]:
+    """Names of the columns with more than CURVED_VALUES different values."""
+    return [str(name) for name in x.columns if x[name].nunique() > CURVED_VALUES]
 
 
-def refitted(calibrated: Any, pipeline: Any) -> Any:
-    """The calibration kept, the model behind it replaced by one that was fitted on more rows."""
-    from sklearn.frozen import FrozenEstimator
+def _weighted_mean(params: dict[str, Any], seed: int) -> Any:
+    """Mean of the members' probabilities; params: `weight_<member>`, and `<member>__<parameter>` of each."""
+    from sklearn.ensemble import VotingClassifier
 
-    calibrated.calibrated_classifiers_[0].estimator = FrozenEstimator(pipeline)
-    return calibrated
+    weights = {key.removeprefix("weight_"): value for key, value in params.items() if key.startswith("weight_")}
+    members = []
+    for member in weights:
+        own = {key.removeprefix(f"{member}__"): v for key, v in params.items() if key.startswith(f"{member}__")}
+        members.append((member, model_pipeline(member, own, seed=seed)))
+    return VotingClassifier(members, voting="soft", weights=list(weights.values()))
+
+
+def fit_candidate(
+    name: str,
+    params: dict[str, Any],
+    x: pd.DataFrame,
+    y: IntArray,
+    *,
+    seed: int,
+    rule_feature: str | None = None,
+) -> Any:
+    """A fitted candidate; of more rows than MOST_ROWS, that many drawn at random."""
+    most = MOST_ROWS.get(name, len(y))
+    if len(y) > most:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(y), size=most, replace=False))
+        x, y = x.iloc[drawn], y[drawn]
+    return new_pipeline(name, params, seed=seed, rule_feature=rule_feature).fit(x, y)
+
+
+def has_histories(features: Collection[str]) -> bool:
+    """Whether the features hold what REPEAT_VISITS learns from."""
+    return {churn_repeat.VISITS, churn_repeat.LAST, churn_repeat.FIRST} <= set(features)
 
 
 def fitted_pipeline(estimator: Any) -> Any:
     """The pipeline inside a calibrated candidate."""
-    return estimator.calibrated_classifiers_[0].estimator.estimator
+    return estimator.pipeline
 
 
 def churn_probability(estimator: Any, x: pd.DataFrame) -> FloatArray:
@@ -189,9 +200,3 @@ def churn_probability(estimator: Any, x: pd.DataFrame) -> FloatArray:
     Linear algebra gives a row other last bits alone than in a batch; rounding takes them away.
     """
     return np.round(np.asarray(estimator.predict_proba(x), dtype=np.float64)[:, 1], 9)
-
-
-def usual_values(estimator: Any) -> FloatArray:
-    """Median of each number in the rows that the calibrated candidate was fitted on."""
-    encode = fitted_pipeline(estimator).named_steps["encode"]
-    return np.asarray(encode.named_transformers_["numbers"].statistics_, dtype=np.float64)

@@ -14,6 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 RETURN_DAYS = 14.0
 # A parameter beyond these says only that the data do not tell it.
 _SMALLEST, _LARGEST = 1e-3, 1e4
+_QUANTILES = 16
 # Fewer pairs, or none that came back, fit nothing.
 MIN_PAIRS = 30
 
@@ -46,15 +47,28 @@ class RepeatModel:
         odds = (self.r + x) * np.log((self.alpha + age) / (self.alpha + t_x)) + np.log(self.a) - np.log(self.b + x)
         return np.asarray(1 / (1 + np.exp(np.minimum(odds, 500))))
 
-    def returning(self, x: npt.ArrayLike, t_x: npt.ArrayLike, age: npt.ArrayLike, horizon: float) -> FloatArray:
-        """P(at least one visit within the horizon), 0 to 1.
+    def returning(
+        self, x: npt.ArrayLike, t_x: npt.ArrayLike, age: npt.ArrayLike, horizon: float, *, after: float = 0.0
+    ) -> FloatArray:
+        """P(at least one visit within the horizon, once `after` has gone by), 0 to 1.
 
-        While alive the interest can only end at a visit, so no visit at all has the chance of the rate alone:
-        Gamma(r + x, alpha + age) given that it is alive.
+        While alive the interest can only end at a visit. So right away no visit at all has the chance of the rate
+        alone, Gamma(r + x, alpha + age) given that it is alive. After a time without a look, an interest of rate l
+        that ends at a visit with chance p is still there with exp(-l p after); the mean over p, Beta(a, b + x + 1)
+        given that no visit has ended it, is taken at its middle quantiles.
         """
+        from scipy.special import betaincinv
+
         x, t_x, age = _arrays(x, t_x, age)
-        silent = np.exp((self.r + x) * np.log((self.alpha + age) / (self.alpha + age + horizon)))
-        return np.asarray(self.alive(x, t_x, age) * (1 - silent))
+        shape, scale = self.r + x, self.alpha + age
+        back = np.zeros(np.broadcast(x, age).shape)
+        quantiles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES if after else np.zeros(1)
+        for quantile in quantiles:
+            gone = after * betaincinv(self.a, self.b + x + 1, quantile)
+            back += np.exp(shape * np.log(scale / (scale + gone))) - np.exp(
+                shape * np.log(scale / (scale + gone + horizon))
+            )
+        return np.asarray(self.alive(x, t_x, age) * back / len(quantiles))
 
     def expected(self, x: npt.ArrayLike, t_x: npt.ArrayLike, age: npt.ArrayLike, horizon: float) -> FloatArray:
         """Expected visits within the horizon (Hoppe and Wagner 2007, conditional expectation)."""

@@ -1,7 +1,7 @@
-"""Assets of churn: snapshots of people, the models trained on them, the scores of today.
+"""Assets of churn: snapshots of people, and the models trained on them.
 
-What belongs here: churn_snapshots, churn_model, churn_scores. What does not: windows, training and
-scoring (`analysis/churn*.py`), features (`sql/churn_snapshots.sql`).
+What belongs here: churn_snapshots, churn_model. What does not: windows and training (`analysis/churn*.py`),
+features (`sql/churn_snapshots.sql`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
+from browse_assets.assets.churn_audit import false_futures
+from browse_assets.assets.churn_logging import log_churn
 from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import plot, table_result
@@ -26,7 +27,7 @@ from browse_assets.resources import (
     transaction,
 )
 from browse_assets.sql import read_sql
-from browse_assets.tables import CHURN_FEATURES, CHURN_MODEL, CHURN_SCORES, CHURN_SNAPSHOTS
+from browse_assets.tables import CHURN_AUDIT, CHURN_FEATURES, CHURN_MODEL, CHURN_SNAPSHOTS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,24 +77,10 @@ def churn_snapshots(
     with databases.open(warehouse="write") as con:
 
         def compute(as_of: datetime) -> dict[str, str]:
-            import pandas as pd
-
-            load_reference(con, ["finance_domains"])
             plan = _plan(con, as_of, config)
             if plan.warning:
                 context.log.warning(plan.warning)
-            times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
-            con.register("snapshot_times", times)
-            con.execute(
-                "CREATE TEMP TABLE snapshots AS " + read_sql("churn_snapshots"),
-                {
-                    "as_of": as_of,
-                    "observed_until": plan.as_of.to_pydatetime(),
-                    "window_days": plan.window_days,
-                    "gap_days": plan.gap_days,
-                    "outcome_days": plan.outcome_days,
-                },
-            )
+            compute_snapshots(con, plan, as_of)
             return {"churn_snapshots": "SELECT * FROM snapshots ORDER BY user_key, snapshot_time"}
 
         refresh_as_of(
@@ -120,6 +107,27 @@ def churn_snapshots(
         )
 
 
+def compute_snapshots(
+    con: duckdb.DuckDBPyConnection, plan: "WindowPlan", as_of: datetime, *, into: str = "snapshots"
+) -> None:
+    """Make the temporary table `into` with the columns of churn_snapshots."""
+    import pandas as pd
+
+    load_reference(con, ["finance_domains"])
+    times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
+    con.register("snapshot_times", times)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {into} AS " + read_sql("churn_snapshots"),
+        {
+            "as_of": as_of,
+            "observed_until": plan.as_of.to_pydatetime(),
+            "window_days": plan.window_days,
+            "gap_days": plan.gap_days,
+            "outcome_days": plan.outcome_days,
+        },
+    )
+
+
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
 def churn_model(
     context: dg.AssetExecutionContext,
@@ -137,7 +145,8 @@ def churn_model(
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
-        target = State(source.load_id, fingerprint("churn_model", source.fingerprint))
+        values = databases.settings.churn_values
+        target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
         as_of = read_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
@@ -145,26 +154,45 @@ def churn_model(
             extra |= run_link(stored.mlflow_run)
         else:
             from browse_assets.analysis.churn import SEED, train_churn
+            from browse_assets.analysis.churn_audit import audit_churn
             from browse_assets.analysis.churn_promotion import decide
+            from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots = _read_snapshots(con)
+            plan = _plan(con, as_of, config)
             training = train_churn(
-                snapshots, plan=_plan(con, as_of, config), features=FEATURES, rule_feature="days_since_last"
+                snapshots,
+                plan=plan,
+                features=FEATURES,
+                rule_feature="days_since_last",
+                values=None if values is None else OutcomeValues(*values),
             )
+            futures = false_futures(con, plan, as_of, compute_snapshots) if training.status == "trained" else []
+            audit = audit_churn(training, snapshots, futures=futures)
             promotion = decide(training, seed=SEED)
-            logged = log_churn(context, tracker, training, promotion, as_of)
+            logged = log_churn(context, tracker, training, promotion, as_of, audit)
             table = training.table.assign(
                 mlflow_run_id=training.table["model"].map(logged.candidate_runs),
                 is_champion=training.table["model"] == promotion.promoted,
                 reason=promotion.reason,
             )
+            tests = audit.assign(position=range(len(audit)), mlflow_run_id=logged.run.rpartition("/")[2])
             with transaction(con):
                 con.register("candidates", table)
+                con.register("tests", tests)
                 replace_table(
                     con,
                     CHURN_MODEL,
-                    "SELECT *, $as_of::TIMESTAMP AS as_of FROM candidates ORDER BY log_loss, model",
+                    f"SELECT * REPLACE ({_known(CHURN_MODEL)}), $as_of::TIMESTAMP AS as_of FROM candidates "
+                    "ORDER BY log_loss, model",
+                    {"as_of": as_of},
+                )
+                replace_table(
+                    con,
+                    CHURN_AUDIT,
+                    f"SELECT * REPLACE ({_known(CHURN_AUDIT)}), $as_of::TIMESTAMP AS as_of FROM tests "
+                    "ORDER BY position",
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
@@ -183,51 +211,16 @@ def churn_model(
         )
 
 
+def _known(table: Table) -> str:
+    """For `SELECT * REPLACE`: NaN, which is how pandas says unknown, is NULL."""
+    return ", ".join(
+        f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}"
+        for column in table.columns
+        if column.type == "DOUBLE"
+    )
+
+
 def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     frame = con.execute("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time").df()
     frame["user_key"] = frame["user_key"].astype(str)
     return frame
-
-
-@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_model])
-def churn_scores(
-    context: dg.AssetExecutionContext, databases: Databases, tracker: ExperimentTracker
-) -> dg.MaterializeResult:
-    """One row per person who has not stopped already; empty without a champion.
-
-    Scored with `models:/churn@champion`; reasons are the features that move the score most against a
-    usual person. Caveat: reasons tell what the model looks at, not what would keep the person.
-    """
-    with databases.open(warehouse="write") as con:
-        model, stored = require_state(con, "churn_model"), read_state(con, "churn_scores")
-        has_champion = con.execute("SELECT count(*) FROM churn_model WHERE is_champion").fetchone() != (0,)
-        target = State(model.load_id, fingerprint("churn_scores", model.fingerprint, model.mlflow_run))
-        if stored == target:
-            context.log.info("Nothing new: the scores stand as they are.")
-        else:
-            from browse_assets.analysis.churn_scores import score_people
-
-            select = "SELECT * FROM churn_scores WHERE FALSE"
-            if has_champion:
-                people = con.execute(
-                    "SELECT * FROM churn_snapshots "
-                    "WHERE snapshot_time = (SELECT max(snapshot_time) FROM churn_snapshots) "
-                    "AND reason IS DISTINCT FROM 'already_stopped' ORDER BY user_key"
-                ).df()
-                people["user_key"] = people["user_key"].astype(str)
-                scores = score_people(load_champion(tracker), people)
-                scores["as_of"] = people["as_of"]
-                scores["model_version"] = champion_version(tracker)
-                con.register("scores", scores)
-                select = "SELECT * REPLACE (user_key::UUID AS user_key) FROM scores ORDER BY user_key"
-            with transaction(con):
-                replace_table(con, CHURN_SCORES, select)
-                write_state(con, "churn_scores", target)
-        bands = con.execute("SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY ALL").fetchall()
-        return table_result(
-            con,
-            CHURN_SCORES,
-            preview_select="SELECT user_key, probability, band, reasons FROM churn_scores "
-            "ORDER BY probability DESC, user_key LIMIT 5",
-            extra={f"people {band}": count for band, count in bands},
-        )

@@ -11,6 +11,7 @@ import dagster as dg
 
 from browse_assets.assets.training import REQUIREMENTS, LoggedTraining, log_data, run_path, run_tags
 from browse_assets.resources import ExperimentTracker
+from browse_assets.settings import load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from browse_assets.analysis.churn_promotion import Promotion
 
 CHURN_MODEL_NAME = "churn"
+# The people whom the best model was tested on, by feature and bin: what later people are compared with.
+DRIFT_REFERENCE = "drift_reference.json"
 
 
 def log_churn(
@@ -27,11 +30,13 @@ def log_churn(
     training: "ChurnTraining",
     promotion: "Promotion",
     as_of: datetime,
+    audit: "pd.DataFrame",
 ) -> LoggedTraining:
     """One training of churn: parent run, a nested run for each candidate, and the registry's aliases."""
     mlflow = tracker.client()
     with tracker.training_run("churn", "churn", run_tags(context, as_of)) as parent:
         mlflow.log_params({"status": training.status, **{f"rows_{k}": v for k, v in training.rows.items()}})
+        mlflow.log_params({"threshold_by": training.threshold_by, "values": str(training.values)})
         mlflow.log_text(promotion.reason, "reason.txt")
         mlflow.set_tags({"champion": promotion.promoted or "none", "reason": promotion.reason})
         if training.status == "trained":
@@ -43,6 +48,7 @@ def log_churn(
                 "test",
             )
             _log_comparison(mlflow, training)
+            mlflow.log_table(audit, "audit.json")
         nested: dict[str, str] = {}
         models: dict[str, Any] = {}
         for _, row in training.table.iterrows():
@@ -64,6 +70,7 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
     mlflow.log_figure(figures.calibration_figure(outcome, curves), "figures/calibration.png")
     mlflow.log_figure(figures.lift_figure(outcome, curves), "figures/lift.png")
     mlflow.log_table(training.table, "candidates.json")
+    mlflow.log_table(training.differences, "differences.json")
 
 
 def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) -> Any:
@@ -76,11 +83,11 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
     metrics = {
         key: float(value)
         for key, value in row.items()
-        if key not in ("model", "people", "threshold") and value == value
+        if key not in ("model", "people", "threshold", "is_challenger") and value == value
     }
     mlflow.log_metrics({**metrics, "people": float(row["people"])})
-    if name in training.random_split_auc:
-        mlflow.log_metric("random_split_roc_auc", training.random_split_auc[name])
+    if name in training.person_disjoint_auc:
+        mlflow.log_metric("person_disjoint_roc_auc", training.person_disjoint_auc[name])
     outcome = training.predictions["churned"]
     called = training.predictions[name] >= row["threshold"]
     mlflow.log_figure(figures.confusion_figure(outcome, called), "figures/confusion.png")
@@ -93,6 +100,12 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: Any) 
             figures.importance_figure(list(mine["feature"]), list(mine["importance"]), list(mine["importance_sd"])),
             "figures/importance.png",
         )
+    if name == training.best:
+        from browse_assets.analysis.drift import drift_reference
+
+        # The test, not the training rows: one row for each person, and scores that were not learned from.
+        people = training.test.assign(probability=training.predictions[name])
+        mlflow.log_table(drift_reference(people, min_group=load_settings().min_group), DRIFT_REFERENCE)
     usual = usual_person(training.train[list(training.features)])
     estimator = training.estimators[name]
     return mlflow.sklearn.log_model(

@@ -264,9 +264,10 @@ def test_snapshots_by_hand(settings: Settings, materialize: Materialize, warehou
 
 def test_too_little_history_is_a_result(settings: Settings, materialize: Materialize, warehouse: Query) -> None:
     write_panel(settings.inbox / "p.csv", background(5, days=10), HEADER)
-    result = materialize(*EVENTS, "churn_snapshots", "churn_model", "churn_scores")
+    result = materialize(*EVENTS, "churn_snapshots", "churn_model", "churn_audit", "churn_scores")
     assert result.success
     assert warehouse("SELECT count(*) FROM churn_model") == [(0,)]
+    assert warehouse("SELECT count(*) FROM churn_audit") == [(0,)]
     assert warehouse("SELECT count(*) FROM churn_scores") == [(0,)]
     metadata = result.asset_materializations_for_node("churn_model")[0].metadata
     assert metadata["status"].value == "not_enough_history"
