@@ -82,7 +82,12 @@ def train(con: duckdb.DuckDBPyConnection, settings: Settings, *, enough: bool = 
             row = {"model": name, "mlflow_run_id": run, "people": PEOPLE, "threshold": 0.3, "as_of": AS_OF}
             for metric in CHURN_METRICS:
                 row |= {metric: 0.6, f"{metric}_low": 0.52, f"{metric}_high": 0.7}
-            row |= {"log_loss": loss, "is_champion": name == "random_forest", "reason": "surely better"}
+            row |= {
+                "log_loss": loss,
+                "is_champion": name == "random_forest",
+                "is_challenger": name == "random_forest",
+                "reason": "surely better",
+            }
             con.execute(
                 f"INSERT INTO churn_model ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
             )
