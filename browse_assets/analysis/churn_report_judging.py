@@ -129,13 +129,13 @@ def judgement(facts: ReportFacts, model: str) -> tuple[list[str], list[str]]:
         weak.append(f"may rank no better than chance (ROC AUC {auc:.2f})")
     if dummy and row["log_loss"] > dummy["log_loss"]:
         weak.append("its probabilities are worse than the base rate alone")
-    if row["recall"] < 0.5:
+    if row["precision"] != row["precision"]:
+        weak.append("calls nobody")
+    elif row["recall"] < 0.5:
         weak.append(f"finds only {percent(row['recall'])} of those who leave")
     elif row["recall"] >= 0.75:
         strong.append(f"finds {percent(row['recall'])} of those who leave")
-    if row["precision"] != row["precision"]:
-        weak.append("calls nobody")
-    elif row["precision"] < 0.5:
+    if row["precision"] < 0.5:
         weak.append(f"{percent(1 - row['precision'])} of its calls are false alarms")
     base = float(dummy["average_precision"]) if dummy else float("nan")
     if base == base and row["accuracy"] < max(base, 1 - base):

@@ -72,7 +72,7 @@ def modeling(facts: ReportFacts) -> Section:
         (
             plain(name),
             MODEL_WORDS.get(name, "as its name says"),
-            ", ".join(f"{plain(key)} {value}" for key, value in sorted(training.params.get(name, {}).items()))
+            ", ".join(f"{plain(key)} {_setting(value)}" for key, value in sorted(training.params.get(name, {}).items()))
             or "none",
         )
         for name in names
@@ -102,6 +102,14 @@ def modeling(facts: ReportFacts) -> Section:
             *_audit_table(facts.audit),
         ),
     )
+
+
+def _setting(value: str) -> str:
+    """A tuned number to three figures: nobody reads sixteen."""
+    try:
+        return f"{float(value):.3g}" if "." in value or "e" in value else value
+    except ValueError:
+        return value
 
 
 def _needs(facts: ReportFacts) -> tuple[str, ...]:

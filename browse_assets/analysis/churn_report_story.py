@@ -9,6 +9,7 @@ Every sentence is chosen by the facts; a number in one is a count of at least k 
 
 import pandas as pd
 
+from browse_assets.analysis.churn_candidates import DUMMY
 from browse_assets.analysis.churn_report import (
     Report,
     ReportFacts,
@@ -257,6 +258,10 @@ def conclusion(facts: ReportFacts) -> Section:
         message = "The champion of before stays: the new training does not surely beat it."
     elif verdict.decision == "not_enough_history":
         message = "There is not enough history to foretell churn; what is there is told, and nothing is guessed."
+    elif verdict.winner in COMPARED_WITH and verdict.winner != DUMMY:
+        message = (
+            f"“{capital(plain(verdict.winner))}” alone foretells churn better than any model, so none is promoted."
+        )
     else:
         message = "On these data churn cannot surely be foretold, and no model is promoted."
     return Section(

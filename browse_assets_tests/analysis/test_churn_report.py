@@ -131,7 +131,9 @@ def hand_made(people: int = 300) -> ReportFacts:
             "trained",
             "random_forest: surely better",
             rows={"fit": 200, "calibrate": 50, "threshold": 50, "test": 200},
-            params={"random_forest": {"max_depth": "4"}},
+            params={
+                "random_forest": {"max_depth": "4", "learning_rate": "0.021334807950305564", "max_features": "sqrt"}
+            },
         ),
     )
 
@@ -186,7 +188,12 @@ NOT_ENOUGH = {
     [
         (
             {},
-            ["Random forest has the lowest log loss, 0.250 against 0.330", "it is the champion", "is worth using"],
+            [
+                "Random forest has the lowest log loss, 0.250 against 0.330",
+                "it is the champion",
+                "is worth using",
+                "learning rate 0.0213, max depth 4, max features sqrt",
+            ],
             ["SYNTHETIC", "there is no champion", "FAILED", "Nobody is scored"],
         ),
         (
@@ -198,7 +205,8 @@ NOT_ENOUGH = {
             {"model": model_of(DUMMY, RULE | {"log_loss": 0.2}, FOREST)},
             [
                 "The baseline “one rule” has the lowest log loss, 0.200; random forest, the model that tuning "
-                "chose, has 0.250"
+                "chose, has 0.250",
+                "“One rule” alone foretells churn better than any model",
             ],
             ["Random forest has the lowest log loss", "is worth using"],
         ),
@@ -367,6 +375,10 @@ def test_strengths_and_weaknesses_are_those_of_the_figures() -> None:
         "calls fewer right than always saying the same would (90 %)",
         "the one rule alone has a lower log loss",
     ]
+    silent = tree | {"recall": 0.0, "precision": float("nan")}
+    weak = judgement(replace(facts, model=pd.DataFrame([DUMMY, silent])), "decision_tree")[1]
+    assert "calls nobody" in weak
+    assert not [words for words in weak if "finds" in words]
     assert judgement(facts, "dummy") == (["needs no feature"], ["tells nobody apart"])
 
 
