@@ -61,6 +61,7 @@ def places_of_an_installation() -> Iterator[Path]:
         if isinstance(attribute, property) and isinstance(path := getattr(settings, name), Path):
             yield path
     yield from (settings.data_dir / "logs", settings.reports / "releases", settings.customers / "consent.csv")
+    yield from (settings.reports / "churn_report.html", settings.reports / "churn_report.pptx")
 
 
 def missing_paths(text: str) -> set[str]:

@@ -1,7 +1,7 @@
 """What a report of churn is made of: facts of the runs that go in, sections that come out, how figures are told.
 
 Here: the frozen model that both renderers read (`churn_report_html`, `churn_report_pptx`) and the words for numbers.
-Not here: what the sections say (`churn_report_story`, `_panel`, `_results`), counting that hides small groups
+Not here: what the sections say (`churn_report_story` and what it calls), counting that hides small groups
 (`churn_report_groups`), pictures (`churn_report_figures`), reading and writing (assets).
 """
 
@@ -105,6 +105,7 @@ class TrainingRecord:
         reason: why a model was promoted or not, or why none was trained.
         split: 'time' (the test lies after all that was learned from) or 'people'.
         folds: how the candidates were tuned, in words; empty when not logged.
+        threshold_by: what the threshold was set for: f1 or profit.
         rows: number of rows that fit, calibrate, set the threshold and test.
         params: of each candidate as tuned, by name.
         random_split_auc: ROC AUC on a random split, by candidate.
@@ -115,6 +116,7 @@ class TrainingRecord:
     reason: str
     split: str = "time"
     folds: str = ""
+    threshold_by: str = "f1"
     rows: Mapping[str, int] = field(default_factory=dict)
     params: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     random_split_auc: Mapping[str, float] = field(default_factory=dict)

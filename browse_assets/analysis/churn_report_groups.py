@@ -191,5 +191,5 @@ def _group(label: str, part: pd.DataFrame) -> Group:
 
 
 def _is_safe(part: pd.DataFrame, min_group: int) -> bool:
-    people = part.groupby("churned")["person"].nunique()
-    return bool(min(people.get(0, 0), people.get(1, 0)) >= min_group)
+    person, has_left = part["person"].to_numpy(), part["churned"].to_numpy() == 1
+    return min(len(np.unique(person[has_left])), len(np.unique(person[~has_left]))) >= min_group

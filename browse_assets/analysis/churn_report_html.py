@@ -49,12 +49,13 @@ footer { color: var(--soft); font-size: .9rem; padding: 2rem 1.25rem 3rem; }
   nav ol { columns: 1; }
   table { font-size: .8rem; }
 }
+@page { margin: 16mm; }
 @media print {
   body { font-size: 10.5pt; }
   nav { display: none; }
-  section { break-before: page; border: 0; margin: 0; padding: 0; }
-  section:first-of-type { break-before: auto; }
+  section { padding: 1rem 0; }
   figure, tr, .keep { break-inside: avoid; }
+  .keep, caption { break-after: avoid; }
   figure img { max-width: 38rem; }
   .wide { overflow: visible; }
   table { font-size: 7.5pt; min-width: 0; }

@@ -5,12 +5,12 @@ Here: what sections 6 and 7 say, by rules over the table of candidates. Not here
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import BASELINES, DUMMY, ONE_RULE
+from browse_assets.analysis.churn_audit import WARNINGS
+from browse_assets.analysis.churn_candidates import DUMMY
 from browse_assets.analysis.churn_report import (
     ReportFacts,
     ReportFigure,
@@ -19,12 +19,20 @@ from browse_assets.analysis.churn_report import (
     between,
     capital,
     figure_of,
-    listed,
     number,
-    percent,
     plain,
 )
 from browse_assets.analysis.churn_report_figures import losses_png
+from browse_assets.analysis.churn_report_judging import (
+    COMPARED_WITH,
+    METRIC_WORDS,
+    Verdict,
+    judge,
+    judgement,
+    ranked,
+    row_of,
+    winner_sentence,
+)
 from browse_assets.analysis.churn_report_panel import labelled
 
 # What each candidate is, in words; one that is not listed here goes by its name.
@@ -39,20 +47,6 @@ MODEL_WORDS = {
     "stack": "a weighted sum of the other models' answers",
     "repeat_visits": "a model of repeated visits and of dropping out (MBG/NBD)",
 }
-METRIC_WORDS = {
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-    "lift_10": "lift at 10 %",
-    "profit": "profit",
-}
-LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 ON_SLIDE = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")
 FIGURE_WORDS = {
     "roc": "ROC curves of all candidates on the test",
@@ -61,61 +55,6 @@ FIGURE_WORDS = {
     "lift": "Lift over the share of people contacted",
     "gain": "Share of leavers reached over the share of people contacted",
 }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the table of candidates says.
-
-    Attributes:
-        winner: candidate of the lowest log loss, baselines included; None without a table that may be told.
-        best: model (no baseline) of the lowest log loss.
-        champion: model that this training promoted.
-        decision: promoted, kept (a champion of before stays), none, or not_enough_history.
-        is_small: whether a model was trained, but its test has too few people to be told of.
-    """
-
-    winner: str | None
-    best: str | None
-    champion: str | None
-    decision: str
-    is_small: bool = False
-
-    @property
-    def is_told(self) -> bool:
-        """Whether there are results that may be told."""
-        return self.winner is not None
-
-
-def judge(facts: ReportFacts) -> Verdict:
-    """Winner, best model and decision as the table names them."""
-    table = ranked(facts)
-    if table.empty or facts.training.status == "not_enough_history":
-        return Verdict(None, None, None, "not_enough_history")
-    champions = list(table.loc[table["is_champion"].fillna(False).astype(bool), "model"])
-    champion = str(champions[0]) if champions else None
-    decided = table["decision"].dropna() if "decision" in table.columns else pd.Series(dtype=object)
-    decision = str(decided.iloc[0]) if len(decided) else "promoted" if champion else "none"
-    if int(table["people"].max()) < facts.min_group:
-        return Verdict(None, None, None, decision, is_small=True)
-    models = [str(name) for name in table["model"] if name not in BASELINES]
-    return Verdict(str(table["model"].iloc[0]), models[0] if models else None, champion, decision)
-
-
-def ranked(facts: ReportFacts) -> pd.DataFrame:
-    """The candidates, the lowest log loss first."""
-    return facts.model.sort_values(["log_loss", "model"], kind="stable").reset_index(drop=True)
-
-
-def row_of(facts: ReportFacts, model: str) -> Mapping[str, Any]:
-    """A candidate's row; empty when there is none of that name."""
-    rows = facts.model[facts.model["model"] == model].to_dict("records")
-    return {str(name): value for name, value in rows[0].items()} if rows else {}
-
-
-def beats_for_sure(facts: ReportFacts) -> bool:
-    """Whether the training's own verdict is that a model surely beats the dummy: it was promoted, or stays."""
-    return judge(facts).decision in ("promoted", "kept")
 
 
 def modeling(facts: ReportFacts) -> Section:
@@ -128,19 +67,20 @@ def modeling(facts: ReportFacts) -> Section:
             points=(capital(training.reason or "no labelled rows") + ".", *_needs(facts)),
         )
     names = [str(name) for name in ranked(facts)["model"]]
-    tree_like = [name for name in names if name not in BASELINES]
+    models = [name for name in names if name not in COMPARED_WITH]
     rows = tuple(
         (
             plain(name),
             MODEL_WORDS.get(name, "as its name says"),
-            ", ".join(f"{plain(key)} {value}" for key, value in sorted(training.params.get(name, {}).items()))
+            ", ".join(f"{plain(key)} {_setting(value)}" for key, value in sorted(training.params.get(name, {}).items()))
             or "none",
         )
         for name in names
     )
     points = [
-        f"{number(len(tree_like))} models against {number(len(names) - len(tree_like))} baselines, "
-        f"tuned on log loss{_folds_words(training.folds)}; then calibrated; then given a threshold.",
+        f"{number(len(models))} models against {number(len(names) - len(models))} to compare with, "
+        f"tuned on log loss{_folds_words(training.folds)}; then calibrated; then given a threshold for the highest "
+        f"{METRIC_WORDS.get(training.threshold_by, training.threshold_by)}.",
         _split_words(facts),
         *_rows_words(training.rows, facts.min_group),
         *_random_split_words(facts),
@@ -162,6 +102,14 @@ def modeling(facts: ReportFacts) -> Section:
             *_audit_table(facts.audit),
         ),
     )
+
+
+def _setting(value: str) -> str:
+    """A tuned number to three figures: nobody reads sixteen."""
+    try:
+        return f"{float(value):.3g}" if "." in value or "e" in value else value
+    except ValueError:
+        return value
 
 
 def _needs(facts: ReportFacts) -> tuple[str, ...]:
@@ -210,24 +158,42 @@ def _random_split_words(facts: ReportFacts) -> list[str]:
         return []
     gap = float(claimed) - honest
     what = "which leakage would have claimed" if gap > 0.01 else "so nothing is gained by mixing"
-    return [f"A random split gives {plain(verdict.best)} ROC AUC {claimed:.3f} against {honest:.3f} here, {what}."]
+    said = [f"A random split gives {plain(verdict.best)} ROC AUC {claimed:.3f} against {honest:.3f} here, {what}."]
+    apart = _float(row.get("person_disjoint_roc_auc"))
+    if apart == apart:
+        said.append(f"Where none of the test's people was learned from, it is {apart:.3f}.")
+    return said
 
 
 def _audit_words(audit: pd.DataFrame) -> list[str]:
     if audit.empty:
         return []
-    failed = audit[~audit["passed"].fillna(False).astype(bool)]
-    if failed.empty:
-        return [f"The leakage audit passed all its {number(len(audit))} tests."]
-    names = [
-        plain(str(row["test"])) + (f" ({plain(str(row['subject']))})" if isinstance(row["subject"], str) else "")
-        for row in failed.to_dict("records")
-    ]
-    more = f" and {number(len(names) - 3)} more" if len(names) > 3 else ""
+    failed, warned = failed_tests(audit), failed_tests(audit, warnings=True)
+    tested = number(audit["passed"].notna().sum())
+    said = []
+    if failed:
+        said.append(
+            f"The leakage audit FAILED {number(len(failed))} of {tested} tests: {_some(failed)}. "
+            "The figures may be too good to be true."
+        )
+    elif audit["passed"].notna().any():
+        said.append(f"The leakage audit found no leak in {tested} tests.")
+    if warned:
+        said.append(f"Worth a look, and no proof of a leak: {_some(warned)}.")
+    return said
+
+
+def failed_tests(audit: pd.DataFrame, *, warnings: bool = False) -> list[str]:
+    """Tests of the leakage audit that found something, with what they are about; the strict ones, or the warnings."""
+    found = audit[(audit["passed"].notna() & (audit["passed"] != True)) & (audit["test"].isin(WARNINGS) == warnings)]  # noqa: E712 - NULL is neither
     return [
-        f"The leakage audit FAILED {number(len(names))} of {number(len(audit))} tests: {', '.join(names[:3])}{more}. "
-        "The figures may be too good to be true."
+        plain(str(row["test"])) + (f" ({plain(str(row['subject']))})" if isinstance(row["subject"], str) else "")
+        for row in found.to_dict("records")
     ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {number(len(names) - 3)} more" if len(names) > 3 else "")
 
 
 def _audit_table(audit: pd.DataFrame) -> tuple[ReportTable, ...]:
@@ -240,12 +206,20 @@ def _audit_table(audit: pd.DataFrame) -> tuple[ReportTable, ...]:
             plain(str(row["subject"])) if isinstance(row["subject"], str) else "all",
             figure_of(_float(row["value"])),
             between(_float(row["low"]), _float(row["high"])),
-            "passed" if row["passed"] is True or row["passed"] == 1 else "FAILED",
+            _passed_words(row),
         )
         for row in records
     )
     failed = tuple(place for place, row in enumerate(rows) if row[-1] == "FAILED")
-    return (ReportTable("Leakage audit", ("test", "of", "value", "95 % interval", "verdict"), rows, marked=failed),)
+    return (ReportTable("Leakage audit", ("test", "of", "value", "interval (99 %)", "verdict"), rows, marked=failed),)
+
+
+def _passed_words(row: Mapping[Any, Any]) -> str:
+    if row["passed"] is None or pd.isna(row["passed"]):
+        return "nothing to test"
+    if row["passed"]:
+        return "passed"
+    return "worth a look" if row["test"] in WARNINGS else "FAILED"
 
 
 def _float(value: Any) -> float:
@@ -287,79 +261,6 @@ def results(facts: ReportFacts) -> Section:
             *logged,
         ),
     )
-
-
-def winner_sentence(facts: ReportFacts) -> str:
-    """The winner that the figures name, and what became of it."""
-    verdict = judge(facts)
-    if verdict.is_small:
-        return f"a model was trained, on a test of fewer than {facts.min_group} people"
-    if verdict.winner is None:
-        return "no model was trained"
-    loss = figure_of(float(row_of(facts, verdict.winner)["log_loss"]))
-    dummy = row_of(facts, DUMMY)
-    against = f" against {figure_of(float(dummy['log_loss']))} of always saying the base rate" if dummy else ""
-    if verdict.winner in BASELINES:
-        best = ""
-        if verdict.best is not None:
-            best_loss = figure_of(float(row_of(facts, verdict.best)["log_loss"]))
-            best = f"; the best model, {plain(verdict.best)}, has {best_loss}"
-        said = f"The baseline “{plain(verdict.winner)}” has the lowest log loss, {loss}{best}"
-    else:
-        said = f"{capital(plain(verdict.winner))} has the lowest log loss, {loss}{against}"
-    return f"{said}: {_outcome(verdict)}."
-
-
-def _outcome(verdict: Verdict) -> str:
-    if verdict.decision == "kept":
-        return "the champion of an earlier training stays"
-    if verdict.champion is None:
-        return "no model surely earns its place, so there is no champion"
-    return "it is the champion" if verdict.champion == verdict.winner else f"{plain(verdict.champion)} is the champion"
-
-
-def judgement(facts: ReportFacts, model: str) -> tuple[list[str], list[str]]:
-    """Strengths and weaknesses of a candidate, as its figures beside those of the others say."""
-    row, dummy = row_of(facts, model), row_of(facts, DUMMY)
-    strong, weak = [], []
-    best_at = [METRIC_WORDS[metric] for metric in METRIC_WORDS if model in _leaders(facts.model, metric)]
-    if best_at:
-        more = f" and {number(len(best_at) - 3)} more" if len(best_at) > 3 else ""
-        strong.append("best " + (", ".join(best_at[:3]) + more if more else listed(best_at)))
-    if model == DUMMY:
-        return strong or ["needs no feature"], ["tells nobody apart"]
-    auc, auc_low = float(row["roc_auc"]), float(row["roc_auc_low"])
-    if auc_low > 0.5:
-        strong.append(f"surely ranks better than chance (ROC AUC {auc:.2f})")
-    elif auc == auc:
-        weak.append(f"may rank no better than chance (ROC AUC {auc:.2f})")
-    if dummy and row["log_loss"] > dummy["log_loss"]:
-        weak.append("its probabilities are worse than the base rate alone")
-    if row["recall"] < 0.5:
-        weak.append(f"finds only {percent(row['recall'])} of those who leave")
-    elif row["recall"] >= 0.75:
-        strong.append(f"finds {percent(row['recall'])} of those who leave")
-    if row["precision"] != row["precision"]:
-        weak.append("calls nobody")
-    elif row["precision"] < 0.5:
-        weak.append(f"{percent(1 - row['precision'])} of its calls are false alarms")
-    base = float(dummy["average_precision"]) if dummy else float("nan")
-    if base == base and row["accuracy"] < max(base, 1 - base):
-        weak.append(f"calls fewer right than always saying the same would ({percent(max(base, 1 - base))})")
-    rule = row_of(facts, ONE_RULE)
-    if rule and model not in BASELINES and row["log_loss"] > rule["log_loss"]:
-        weak.append("the one rule alone has a lower log loss")
-    return strong or ["none that the figures show"], weak or ["none that the figures show"]
-
-
-def _leaders(table: pd.DataFrame, metric: str) -> set[str]:
-    """Candidates with the best value; the dummy is no leader, since a recall of 1 costs it nothing."""
-    if metric not in table.columns:
-        return set()
-    values = table[table["model"] != DUMMY].set_index("model")[metric].astype(float).round(9).dropna()
-    if values.empty:
-        return set()
-    return set(values.index[values == (values.min() if metric in LOWER_IS_BETTER else values.max())].astype(str))
 
 
 def _slide_table(

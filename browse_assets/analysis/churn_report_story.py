@@ -1,7 +1,7 @@
 """The ten sections of the report of churn, from the facts of the runs.
 
 Here: the order, and what the sections around data and models say: problem, deployment, conclusion. Not here: sections
-3 to 5 (`churn_report_panel`), 6 and 7 (`churn_report_results`), how sections look (`churn_report_html`,
+3 to 5 (`churn_report_panel`, `_exploration`), 6 and 7 (`churn_report_results`), how sections look (`churn_report_html`,
 `churn_report_pptx`).
 
 Every sentence is chosen by the facts; a number in one is a count of at least k people, or a figure of the training.
@@ -9,7 +9,7 @@ Every sentence is chosen by the facts; a number in one is a count of at least k 
 
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import BASELINES
+from browse_assets.analysis.churn_candidates import DUMMY
 from browse_assets.analysis.churn_report import (
     Report,
     ReportFacts,
@@ -22,17 +22,18 @@ from browse_assets.analysis.churn_report import (
     percent,
     plain,
 )
+from browse_assets.analysis.churn_report_exploration import exploration
 from browse_assets.analysis.churn_report_figures import windows_png
 from browse_assets.analysis.churn_report_groups import merged_counts
+from browse_assets.analysis.churn_report_judging import COMPARED_WITH, judge, row_of, winner_sentence
 from browse_assets.analysis.churn_report_panel import (
     CUSTOMER_TABLES,
     data_collection,
-    exploration,
     feature_engineering,
     labelled,
     people_of,
 )
-from browse_assets.analysis.churn_report_results import judge, modeling, results, row_of, winner_sentence
+from browse_assets.analysis.churn_report_results import failed_tests, modeling, results
 
 TITLE = "Who is about to leave?"
 DEFAULT_WINDOWS = (90, 7, 30)
@@ -135,6 +136,8 @@ def problem(facts: ReportFacts) -> Section:
             )
     else:
         message = "Who will stop coming?"
+    if "label_source" in facts.snapshots.columns and (facts.snapshots["label_source"] == "given").any():
+        points.append("Labels came with the customers; where they are given they replace the rule.")
     points.append("A model is worth something only if it surely beats saying the base rate of everybody, and one rule.")
     table = _snapshot_table(facts)
     if table is None:
@@ -240,7 +243,7 @@ def challenges(facts: ReportFacts) -> list[str]:
         met.append(
             f"Met: few leavers ({percent(told[1] / told[0])}), so accuracy alone says little and intervals are wide."
         )
-    if len(facts.audit) and not facts.audit["passed"].fillna(False).astype(bool).all():
+    if failed_tests(facts.audit):
         met.append("Met: the leakage audit failed; no score should be used before its cause is found.")
     return met[:4]
 
@@ -255,6 +258,10 @@ def conclusion(facts: ReportFacts) -> Section:
         message = "The champion of before stays: the new training does not surely beat it."
     elif verdict.decision == "not_enough_history":
         message = "There is not enough history to foretell churn; what is there is told, and nothing is guessed."
+    elif verdict.winner in COMPARED_WITH and verdict.winner != DUMMY:
+        message = (
+            f"“{capital(plain(verdict.winner))}” alone foretells churn better than any model, so none is promoted."
+        )
     else:
         message = "On these data churn cannot surely be foretold, and no model is promoted."
     return Section(
@@ -281,7 +288,7 @@ def _accuracy_words(facts: ReportFacts) -> str:
         f"the ROC AUC of {plain(verdict.best)} is known to within {low:.2f} to {high:.2f}; "
         "four times the people would halve that interval"
     )
-    if verdict.winner in BASELINES:
+    if verdict.winner in COMPARED_WITH:
         return f"{said}. As long as a baseline wins, more features help less than more leavers."
     return f"{said}."
 

@@ -187,12 +187,8 @@ def _told_attributes(attributes: Any) -> dict[str, str] | None:
 
 
 def _read_audit(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
-    """The leakage audit; empty where this version has no such table."""
-    import pandas as pd
-
-    if not _count(con, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'churn_audit'"):
-        return pd.DataFrame(columns=["test", "subject", "value", "low", "high", "passed", "detail"])
-    return con.execute("SELECT * FROM churn_audit ORDER BY test, subject").df()
+    """The leakage audit of the training."""
+    return con.execute("SELECT test, subject, value, low, high, passed, detail FROM churn_audit ORDER BY position").df()
 
 
 def _read_windows(
@@ -211,7 +207,6 @@ def read_training(
     tracker: ExperimentTracker, settings: Settings, mlflow_run: str | None, model: "pd.DataFrame"
 ) -> "TrainingRecord":
     """What the training's run logged: parameters, figures of the best model, and those of all candidates."""
-    from browse_assets.analysis.churn_candidates import BASELINES
     from browse_assets.analysis.churn_report import TrainingRecord
 
     if mlflow_run is None:
@@ -221,15 +216,15 @@ def read_training(
     params = parent.data.params
     runs = {name: client.get_run(run) for name, run in zip(model["model"], model["mlflow_run_id"], strict=True)}
     metric = "random_split_roc_auc"
-    models = [name for name in model["model"] if name not in BASELINES]
     figures = _logged_figures(client, settings, parent.info.run_id)
-    if models:
-        figures = _logged_figures(client, settings, runs[models[0]].info.run_id, ("importance",)) | figures
+    for name in model.loc[model["is_challenger"].fillna(False).astype(bool), "model"]:
+        figures = _logged_figures(client, settings, runs[name].info.run_id, ("importance", "shap")) | figures
     return TrainingRecord(
         status=params["status"],
         reason=parent.data.tags.get("reason", ""),
         split="people" if params.get("split") == "people" else "time",
         folds=params.get("folds", ""),
+        threshold_by=params.get("threshold_by", "f1"),
         rows={name.removeprefix(ROWS): int(value) for name, value in params.items() if name.startswith(ROWS)},
         params={
             name: {key: value for key, value in run.data.params.items() if key != "threshold"}

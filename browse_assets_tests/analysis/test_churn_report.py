@@ -20,6 +20,7 @@ from pptx import Presentation
 from pptx.util import Emu
 
 from browse_assets.analysis.churn_report import Report, ReportFacts, ReportTable, TrainingRecord
+from browse_assets.analysis.churn_report_exploration import rate_groups
 from browse_assets.analysis.churn_report_groups import (
     merged_counts,
     named_groups,
@@ -30,9 +31,9 @@ from browse_assets.analysis.churn_report_groups import (
     wilson,
 )
 from browse_assets.analysis.churn_report_html import render_html
-from browse_assets.analysis.churn_report_panel import labelled, rate_groups
+from browse_assets.analysis.churn_report_judging import judge, judgement, winner_sentence
+from browse_assets.analysis.churn_report_panel import labelled
 from browse_assets.analysis.churn_report_pptx import fitting, fitting_table, render_pptx, table_height, wrapped
-from browse_assets.analysis.churn_report_results import judge, judgement, winner_sentence
 from browse_assets.analysis.churn_report_story import build_report
 from browse_assets.tables import CHURN_METRICS
 
@@ -130,7 +131,9 @@ def hand_made(people: int = 300) -> ReportFacts:
             "trained",
             "random_forest: surely better",
             rows={"fit": 200, "calibrate": 50, "threshold": 50, "test": 200},
-            params={"random_forest": {"max_depth": "4"}},
+            params={
+                "random_forest": {"max_depth": "4", "learning_rate": "0.021334807950305564", "max_features": "sqrt"}
+            },
         ),
     )
 
@@ -160,7 +163,8 @@ def told(report: Report) -> str:
 def without_pictures(facts: ReportFacts, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every text of the report, without the second that drawing takes."""
     for module, names in {
-        "panel": ("distributions_png", "rates_png", "retention_png", "weeks_png"),
+        "exploration": ("distributions_png", "rates_png", "retention_png"),
+        "panel": ("weeks_png",),
         "results": ("losses_png",),
         "story": ("windows_png",),
     }.items():
@@ -184,7 +188,12 @@ NOT_ENOUGH = {
     [
         (
             {},
-            ["Random forest has the lowest log loss, 0.250 against 0.330", "it is the champion", "is worth using"],
+            [
+                "Random forest has the lowest log loss, 0.250 against 0.330",
+                "it is the champion",
+                "is worth using",
+                "learning rate 0.0213, max depth 4, max features sqrt",
+            ],
             ["SYNTHETIC", "there is no champion", "FAILED", "Nobody is scored"],
         ),
         (
@@ -194,7 +203,11 @@ NOT_ENOUGH = {
         ),
         (
             {"model": model_of(DUMMY, RULE | {"log_loss": 0.2}, FOREST)},
-            ["The baseline “one rule” has the lowest log loss, 0.200; the best model, random forest, has 0.250"],
+            [
+                "The baseline “one rule” has the lowest log loss, 0.200; random forest, the model that tuning "
+                "chose, has 0.250",
+                "“One rule” alone foretells churn better than any model",
+            ],
             ["Random forest has the lowest log loss", "is worth using"],
         ),
         (
@@ -241,18 +254,23 @@ NOT_ENOUGH = {
             {
                 "audit": pd.DataFrame(
                     {
-                        "test": ["single_feature", "permuted_labels"],
-                        "subject": ["page_views", None],
-                        "value": [0.97, 0.5],
-                        "low": [0.9, 0.4],
-                        "high": [0.99, 0.6],
-                        "passed": [False, True],
-                        "detail": ["", ""],
+                        "test": ["single_feature", "permuted_labels", "injected_future", "identifiers_alone"],
+                        "subject": ["page_views", None, "lightgbm", None],
+                        "value": [0.97, 0.5, 0.1, None],
+                        "low": [0.9, 0.4, None, None],
+                        "high": [0.99, 0.6, None, None],
+                        "passed": [False, True, False, None],
+                        "detail": "",
                     }
                 )
             },
-            ["leakage audit FAILED 1 of 2 tests: single feature (page views)", "the leakage audit failed; no score"],
-            ["passed all"],
+            [
+                "leakage audit FAILED 1 of 3 tests: injected future (lightgbm).",
+                "Worth a look, and no proof of a leak: single feature (page views).",
+                "the leakage audit failed; no score",
+                "nothing to test",
+            ],
+            ["found no leak"],
         ),
         (
             {
@@ -260,7 +278,7 @@ NOT_ENOUGH = {
                     {"test": ["t"], "subject": [None], "value": 1.0, "low": 0.0, "high": 1.0, "passed": True}
                 )
             },
-            ["The leakage audit passed all its 1 tests."],
+            ["The leakage audit found no leak in 1 tests"],
             ["FAILED"],
         ),
         (
@@ -288,8 +306,30 @@ NOT_ENOUGH = {
             [],
         ),
         (
-            {"model": model_of(DUMMY, RULE, FOREST, random_split_roc_auc=0.7)},
-            ["ROC AUC 0.700 against 0.600 here"],
+            {"model": model_of(DUMMY, RULE, FOREST, random_split_roc_auc=0.7, person_disjoint_roc_auc=0.55)},
+            ["ROC AUC 0.700 against 0.600 here", "Where none of the test's people was learned from, it is 0.550"],
+            [],
+        ),
+        (
+            {
+                "model": model_of(
+                    DUMMY, RULE, FOREST | {"is_challenger": False}, LOGISTIC | PROMOTED | {"is_challenger": True}
+                )
+            },
+            [
+                "Random forest has the lowest log loss, 0.250 against 0.330 of always saying the base rate; logistic "
+                "regression, the model that tuning chose, has 0.280: logistic regression is the champion"
+            ],
+            ["no champion"],
+        ),
+        (
+            {"training": TrainingRecord("trained", "", threshold_by="profit")},
+            ["then given a threshold for the highest profit"],
+            ["highest F1"],
+        ),
+        (
+            {"snapshots": hand_made().snapshots.assign(label_source="given")},
+            ["where they are given they replace the rule"],
             [],
         ),
     ],
@@ -326,7 +366,7 @@ def test_strengths_and_weaknesses_are_those_of_the_figures() -> None:
     )
     facts = replace(usual(), model=pd.DataFrame([DUMMY, RULE | {"brier": 0.1}, tree]))
     strong, weak = judgement(facts, "decision_tree")
-    assert strong == ["best accuracy, F1, average precision and 2 more"]  # a tie is a best for both
+    assert strong == ["best accuracy, F1, average precision and 3 more"]  # a tie is a best for both
     assert weak == [
         "may rank no better than chance (ROC AUC 0.52)",
         "its probabilities are worse than the base rate alone",
@@ -335,6 +375,10 @@ def test_strengths_and_weaknesses_are_those_of_the_figures() -> None:
         "calls fewer right than always saying the same would (90 %)",
         "the one rule alone has a lower log loss",
     ]
+    silent = tree | {"recall": 0.0, "precision": float("nan")}
+    weak = judgement(replace(facts, model=pd.DataFrame([DUMMY, silent])), "decision_tree")[1]
+    assert "calls nobody" in weak
+    assert not [words for words in weak if "finds" in words]
     assert judgement(facts, "dummy") == (["needs no feature"], ["tells nobody apart"])
 
 
