@@ -4,18 +4,28 @@ What belongs here: made-up people, a small candidate fitted on them, and its pla
 not: training as the asset does it (`analysis/test_churn.py`).
 """
 
+import uuid
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 
-from browse_assets.analysis.churn_candidates import LOGISTIC, SKOPS_TRUSTED_TYPES, calibrate, new_pipeline
+from browse_assets.analysis.churn_calibration import calibrate
+from browse_assets.analysis.churn_candidates import FOREST, LIGHTGBM, LOGISTIC, SKOPS_TRUSTED_TYPES, new_pipeline
 from browse_assets.analysis.drift import drift_reference
 from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, DRIFT_REFERENCE
+from browse_assets.assets.state import State, write_state
 from browse_assets.resources import ExperimentTracker
-from browse_assets.tables import CHURN_FEATURES
+from browse_assets.tables import CHURN_FEATURES, CHURN_SNAPSHOTS
 
-NUMBERS = tuple(column.name for column in CHURN_FEATURES)
+NUMBERS = tuple(column.name for column in CHURN_FEATURES if column.type == "DOUBLE")
+# As large as what tuning chooses on a thousand people.
+PARAMS: dict[str, dict[str, Any]] = {
+    LOGISTIC: {"C": 1.0, "knots": 4},
+    FOREST: {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 5},
+    LIGHTGBM: {"n_estimators": 100, "learning_rate": 0.05, "num_leaves": 8},
+}
 PLANS = ("basic", "plus", "premium")
 
 
@@ -29,13 +39,11 @@ def made_up_people(people: int, seed: int = 1) -> pd.DataFrame:
     return frame.assign(churned=(rng.random(people) < 1 / (1 + np.exp(-odds))).astype(float))
 
 
-def fitted_candidate(
-    people: pd.DataFrame, name: str = LOGISTIC, params: dict[str, Any] | None = None, without: tuple[str, ...] = ()
-) -> Any:
+def fitted_candidate(people: pd.DataFrame, name: str = LOGISTIC, without: tuple[str, ...] = ()) -> Any:
     """A calibrated candidate that knows all columns but churned and those of `without`."""
     x, y = people.drop(columns=["churned", *without]), people["churned"].astype(int).to_numpy()
     half = len(x) // 2
-    pipeline = new_pipeline(name, params or {}, seed=1, rule_feature="days_since_last").fit(x[:half], y[:half])
+    pipeline = new_pipeline(name, PARAMS.get(name, {}), seed=1, rule_feature="days_since_last").fit(x[:half], y[:half])
     return calibrate(pipeline, x[half:], y[half:])
 
 
@@ -64,3 +72,24 @@ def without_champion() -> None:
     client = ExperimentTracker().client().MlflowClient()
     if client.search_registered_models(f"name = '{CHURN_MODEL_NAME}'"):
         client.delete_registered_model_alias(CHURN_MODEL_NAME, "champion")
+
+
+def fill_snapshots(con: duckdb.DuckDBPyConnection, people: pd.DataFrame, *, load_id: int = 1) -> pd.DataFrame:
+    """Newest snapshots of these people, of whom the last has stopped; two more are known of."""
+    rows = people.drop(columns="churned").assign(
+        user_key=[str(uuid.UUID(int=i)) for i in range(len(people))],
+        snapshot_time=pd.Timestamp("2026-05-01"),
+        eligible=False,
+        reason=["outcome_not_observed"] * (len(people) - 1) + ["already_stopped"],
+        as_of=pd.Timestamp("2026-05-01 10:00"),
+    )
+    con.register("rows", rows[[name for name in CHURN_SNAPSHOTS.column_names if name in rows.columns]])
+    con.execute("DELETE FROM churn_snapshots")
+    con.execute("INSERT INTO churn_snapshots BY NAME SELECT * REPLACE (user_key::UUID AS user_key) FROM rows")
+    write_state(con, "churn_snapshots", State(load_id, f"snapshots {load_id}"))
+    con.execute("DELETE FROM user_days")
+    con.execute("INSERT INTO user_days (user_key, day) SELECT user_key, DATE '2026-04-30' FROM rows")
+    con.execute(
+        "INSERT INTO customer_features (user_key) SELECT uuid() FROM range(2) WHERE $first", {"first": load_id == 1}
+    )
+    return rows

@@ -326,6 +326,26 @@ CASES: dict[str, tuple[Case, Case]] = {
     ),
 }
 
+CASES |= {
+    f"{which}_have_not_drifted": (
+        Case(
+            {
+                "churn_drift": [
+                    {"feature": feature, "psi": 0.2, "bound": 0.25, "has_drifted": False},
+                    {"feature": other, "psi": 3.0, "bound": 0.25, "has_drifted": True},
+                    {"feature": "tenure_days", "psi": 4.0},
+                ]
+            }
+        ),
+        Case(
+            {"churn_drift": [{"feature": feature, "psi": 0.3, "bound": 0.25, "has_drifted": True}]},
+            1,
+            {"feature": feature, "psi": "0.3", "bound": "0.25"},
+        ),
+    )
+    for which, feature, other in (("features", "sessions", "probability"), ("scores", "probability", "sessions"))
+}
+
 WITHHELD = {"in_vault": "True", "in_warehouse": "True", "is_admitted": "False"}
 LOST = {"in_vault": "True", "in_warehouse": "False", "is_admitted": "True"}
 
@@ -565,12 +585,13 @@ def sample_of(kind: str) -> str:
 
 
 def test_only_what_can_be_healed_later_is_a_warning(con: Connection) -> None:
-    """A file that cannot be read and a model that is no better stop nothing; all else is an error."""
+    """A file that cannot be read, a model that is no better and people who changed stop nothing; all else does."""
     fill(con, CASES["files_readable"][1].rows)
     fill(con, CASES["champion_beats_baseline"][1].rows)
     fill(con, CASES["no_single_feature_tells_all"][1].rows)
     fill(con, {"churn_audit": [{"position": 9, "test": "coverage_alone", "passed": False}]})
     warnings = {"files_readable", "champion_beats_baseline", "no_single_feature_tells_all", "coverage_tells_little"}
+    warnings |= {"features_have_not_drifted", "scores_have_not_drifted"}
     severities = {name: run(name).severity for name in BY_NAME}
     assert {name for name, severity in severities.items() if severity == dg.AssetCheckSeverity.WARN} == warnings
     blocking = {spec.name for check in CHECKS for spec in check.check_specs if spec.blocking}

@@ -145,7 +145,7 @@ def _false_future(futures: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> dict[
             names |= {str(name)} if differs.any() else set()
     if not compared:
         return _row(INJECTED, float("nan"), None, "nothing that has a time came after a snapshot")
-    told = f"features of {compared} that changed with what came after their snapshot"
+    told = f"values of features, of {compared}, that changed with what came after their snapshot"
     return _row(INJECTED, float(changed), changed == 0, ": ".join(filter(None, (told, ", ".join(sorted(names))))))
 
 

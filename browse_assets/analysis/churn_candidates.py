@@ -54,6 +54,7 @@ SKOPS_TRUSTED_TYPES = (
     "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline refers to it
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",

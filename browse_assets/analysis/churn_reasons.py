@@ -33,6 +33,8 @@ class FeatureWords:
 WORDS: dict[str, FeatureWords] = {
     "days_since_last": FeatureWords("last visit", "last active {} ago", "day"),
     "tenure_days": FeatureWords("time since the first visit", "here for {}", "day"),
+    "history_days": FeatureWords("active days ever", "active on {} ever", "day"),
+    "lifecycle": FeatureWords("kind of visitor", "{} visitor"),
     "active_days": FeatureWords("active days", "active on {} of the window", "day"),
     "active_days_7": FeatureWords("active days of the last week", "active on {} of the last week", "day"),
     "active_days_28": FeatureWords("active days of the last 4 weeks", "active on {} of the last 4 weeks", "day"),
@@ -42,15 +44,44 @@ WORDS: dict[str, FeatureWords] = {
     "sessions_28": FeatureWords("visits in the last 4 weeks", "visits in the last 4 weeks {}"),
     "sessions_per_active_day": FeatureWords("visits on an active day", "visits on an active day {}"),
     "trend": FeatureWords("trend of active days", "trend of active days {} (-1 falling, 1 rising)"),
+    "page_view_trend": FeatureWords("trend of pages viewed", "trend of pages viewed {} (-1 falling, 1 rising)"),
     "gap_mean_days": FeatureWords("mean pause between active days", "a visit every {}", "day"),
     "gap_max_days": FeatureWords("longest pause", "longest pause {}", "day"),
+    "gap_variation": FeatureWords("regularity of visits", "pauses vary by {} of their mean", "share"),
+    "weekday_entropy": FeatureWords("spread over weekdays", "spread over weekdays {} (0 one weekday, 1 all alike)"),
+    "overdue": FeatureWords("pause now, of the mean pause", "silent for {} of the usual own pause", "share"),
     "dwell_per_session": FeatureWords("time spent per visit", "{} spent per visit", "second"),
     "domains_per_active_day": FeatureWords("sites on an active day", "sites on an active day {}"),
     "distinct_domains": FeatureWords("different sites", "different sites {}"),
+    "devices": FeatureWords("devices on one day", "devices on one day {}"),
+    "top_domain_share": FeatureWords("share of the most visited site", "{} of the pages on the top site", "share"),
     "distinct_topics": FeatureWords("different topics", "different topics {}"),
+    "first_tier_topics": FeatureWords("different broad topics", "different broad topics {}"),
+    "top_topic_share": FeatureWords("share of the top topic", "{} of the pages on the top topic", "share"),
+    "topic_entropy": FeatureWords("spread over topics", "spread over topics {} (0 one topic)"),
     "searches": FeatureWords("searches", "searches {}"),
     "finance_share": FeatureWords("share of financial pages", "{} of the pages are financial", "share"),
+    "finance_domains": FeatureWords("financial sites", "financial sites {}"),
     "weekend_share": FeatureWords("share of pages at weekends", "{} of the pages at weekends", "share"),
+    "transactions": FeatureWords("transactions", "transactions {}"),
+    "transactions_28": FeatureWords("transactions in the last 4 weeks", "transactions in the last 4 weeks {}"),
+    "transaction_amount": FeatureWords("amount of all transactions", "amount of all transactions {}"),
+    "transaction_amount_28": FeatureWords("amount of the last 4 weeks", "amount of the last 4 weeks {}"),
+    "transaction_mean": FeatureWords("mean amount of a transaction", "mean amount of a transaction {}"),
+    "transaction_trend": FeatureWords("trend of transactions", "trend of transactions {} (-1 falling, 1 rising)"),
+    "transaction_kinds": FeatureWords("kinds of transactions", "kinds of transactions {}"),
+    "refunds": FeatureWords("refunds", "refunds {}"),
+    "days_since_transaction": FeatureWords("last transaction", "last transaction {} ago", "day"),
+    "service_interactions": FeatureWords("service contacts", "service contacts {}"),
+    "service_interactions_28": FeatureWords(
+        "service contacts in the last 4 weeks", "service contacts in the last 4 weeks {}"
+    ),
+    "service_channels": FeatureWords("channels of service contacts", "channels of service contacts {}"),
+    "service_topics": FeatureWords("topics of service contacts", "topics of service contacts {}"),
+    "service_unresolved_share": FeatureWords(
+        "share of unresolved service contacts", "{} of the service contacts unresolved", "share"
+    ),
+    "days_since_service": FeatureWords("last service contact", "last service contact {} ago", "day"),
 }
 
 

@@ -21,7 +21,7 @@ LARGE_PSI = 0.25
 FALSE_ALARM = 0.01
 BINS = 10
 # Grows by itself from the reference on, until everybody is new: says nothing of people that changed.
-AGEING = ("tenure_days",)
+AGEING = ("tenure_days", "history_days")
 # Against the logarithm of 0, in people: the weight of Jeffreys' prior.
 _UNSEEN = 0.5
 

@@ -4,7 +4,6 @@ What belongs here: false futures of the inputs, and showing the table. What does
 (`analysis/churn_audit.py`), the features (`sql/churn_snapshots.sql`), writing the table (churn_model, with its own).
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -23,8 +22,10 @@ if TYPE_CHECKING:
 
 # What the SQL of the snapshots reads, with its own times; those that are there.
 INPUTS = ("user_days", "domain_features", "transactions", "service_interactions", "customer_declarations")
-# Of a snapshot's columns, those that may know what came after it.
-OUTCOME = {"eligible", "reason", "churned", "label_source", "as_of"}
+# What it reads of whom to look at; the same in every future.
+PEOPLE_INPUTS = ("given_labels", "customer_people")
+# Of a snapshot's columns, those that may know what came after it; the others are features, or what they are made of.
+OUTCOME = {"eligible", "reason", "churned", "label_source", "hole_days", "as_of"}
 # A feature that sees the future sees it for everybody: 200 people take 0.1 s a time, whatever the panel.
 PEOPLE = 200
 
@@ -56,7 +57,7 @@ def churn_audit(databases: Databases) -> dg.MaterializeResult:
 def false_futures(
     con: duckdb.DuckDBPyConnection, plan: "WindowPlan", as_of: datetime, compute: ComputeSnapshots
 ) -> "list[tuple[pd.DataFrame, pd.DataFrame]]":
-    """Features of the same people at the first and the last snapshot time, as they are and under another future.
+    """Features of the same people as they are and under another future, at the first and the last time with outcomes.
 
     In the false future, all that comes after the snapshot, and what the snapshot cuts in two, is gone; in its place
     comes each person's past, backwards and with other values, from a microsecond after the snapshot on. Inputs are
@@ -64,47 +65,48 @@ def false_futures(
 
     Args:
         con: the warehouse, with the temporary inputs of customers where there are any. These are gone afterwards.
-        plan: its snapshot times.
+        plan: the windows; its times are set to one of churn_snapshots at a time.
         as_of: end of every window.
         compute: runs the SQL of the snapshots.
 
     Returns:
         For each time the two frames: user_key, snapshot_time, features.
     """
-    inputs = [name for name in INPUTS if _types(con, name)]
+    import pandas as pd
+
+    inputs = [name for name in (*INPUTS, *PEOPLE_INPUTS) if _types(con, name)]
+    times = con.execute("SELECT DISTINCT snapshot_time FROM churn_snapshots WHERE eligible ORDER BY 1").fetchall()
     features = ", ".join(
         f'"{column.name}"::VARCHAR AS "{column.name}"' if column.type.startswith("MAP") else f'"{column.name}"'
         for column in CHURN_SNAPSHOTS.columns
         if column.name not in OUTCOME
     )
-    futures: dict[str, Callable[[str], str]] = {
-        "real": _as_it_is,
-        "false": lambda name: _turned(name, _types(con, name)),
-    }
     found = []
     try:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE audited_people AS SELECT DISTINCT user_key FROM churn_snapshots "
-            f"ORDER BY md5(user_key::VARCHAR) LIMIT {PEOPLE}"
+            f"WHERE eligible ORDER BY md5(user_key::VARCHAR) LIMIT {PEOPLE}"
         )
         for name in inputs:
             con.execute(
                 f"CREATE OR REPLACE TEMP TABLE real_{name} AS "
                 f"SELECT * FROM {name} SEMI JOIN audited_people USING (user_key)"
             )
-        for t0 in dict.fromkeys((*plan.snapshot_times[:1], *plan.snapshot_times[-1:])):
+        for (t0,) in dict.fromkeys((*times[:1], *times[-1:])):
+            at_t0 = replace(plan, snapshot_times=(pd.Timestamp(t0),))
             frames = []
-            for select in futures.values():
+            for is_false in (False, True):
                 for name in inputs:
-                    con.execute(
-                        f"CREATE OR REPLACE TEMP TABLE {name} AS {select(name)}",
-                        {"t0": t0.to_pydatetime()} if "$t0" in select(name) else None,
-                    )
-                compute(con, replace(plan, snapshot_times=(t0,)), as_of, into="audited_snapshots")
+                    if is_false and name in INPUTS:
+                        turned = _turned(name, _types(con, name))
+                        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {turned}", {"t0": t0})
+                    else:
+                        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM real_{name}")
+                compute(con, at_t0, as_of, into="audited_snapshots")
                 frames.append(
                     con.execute(
                         f"SELECT {features} FROM audited_snapshots WHERE snapshot_time = $t0 ORDER BY user_key",
-                        {"t0": t0.to_pydatetime()},
+                        {"t0": t0},
                     ).df()
                 )
             found.append((frames[0], frames[1]))
@@ -122,10 +124,6 @@ def _types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
         [table],
     ).fetchall()
     return dict(rows)
-
-
-def _as_it_is(name: str) -> str:
-    return f"SELECT * FROM real_{name}"
 
 
 def _turned(name: str, types: dict[str, str]) -> str:

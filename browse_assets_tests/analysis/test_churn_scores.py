@@ -7,7 +7,6 @@ import pytest
 from browse_assets.analysis import churn_scores
 from browse_assets.analysis.churn_candidates import (
     DUMMY,
-    GRIDS,
     LIGHTGBM,
     LOGISTIC,
     ONE_RULE,
@@ -22,7 +21,7 @@ CHOSEN = (DUMMY, ONE_RULE, LOGISTIC, LIGHTGBM)
 
 @pytest.fixture(scope="module")
 def estimators() -> dict[str, object]:
-    return {name: fitted_candidate(PEOPLE, name, GRIDS[name][-1]) for name in CHOSEN}
+    return {name: fitted_candidate(PEOPLE, name) for name in CHOSEN}
 
 
 @pytest.mark.parametrize("name", CHOSEN)

@@ -1,19 +1,21 @@
 """churn_scores and churn_drift by a champion made in a second, on snapshots filled by hand."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pytest
 
 from browse_assets.analysis.churn_scores import score_people
-from browse_assets.assets.state import State, write_state
-from browse_assets.resources import replace_table
-from browse_assets.tables import CHURN_SNAPSHOTS
-from browse_assets_tests.churn_champion import fitted_candidate, made_up_people, register_champion, without_champion
+from browse_assets_tests.churn_champion import (
+    fill_snapshots,
+    fitted_candidate,
+    made_up_people,
+    register_champion,
+    without_champion,
+)
 
 Materialize = Callable[..., Any]
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -21,7 +23,11 @@ Scratch = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 PEOPLE = made_up_people(200)
 WITHOUT = ("customer_plan",)
-ESTIMATOR = fitted_candidate(PEOPLE, without=WITHOUT)
+
+
+@cache
+def estimator() -> Any:
+    return fitted_candidate(PEOPLE, without=WITHOUT)
 
 
 @pytest.fixture(autouse=True)
@@ -31,26 +37,6 @@ def no_champion_is_left() -> Iterator[None]:
     without_champion()
 
 
-def fill_snapshots(con: duckdb.DuckDBPyConnection, people: pd.DataFrame, *, load_id: int = 1) -> pd.DataFrame:
-    """Newest snapshots of these people, of whom the last has stopped; two more are known of."""
-    rows = people.drop(columns=["churned", *WITHOUT]).assign(
-        user_key=[str(uuid.UUID(int=i)) for i in range(len(people))],
-        snapshot_time=pd.Timestamp("2026-05-01"),
-        eligible=False,
-        reason=["outcome_not_observed"] * (len(people) - 1) + ["already_stopped"],
-        as_of=pd.Timestamp("2026-05-01 10:00"),
-    )
-    con.register("rows", rows.reindex(columns=CHURN_SNAPSHOTS.column_names))
-    replace_table(con, CHURN_SNAPSHOTS, "SELECT * REPLACE (user_key::UUID AS user_key, NULL AS churned) FROM rows")
-    write_state(con, "churn_snapshots", State(load_id, f"snapshots {load_id}"))
-    con.execute("DELETE FROM user_days")
-    con.execute("INSERT INTO user_days (user_key, day) SELECT user_key, DATE '2026-04-30' FROM rows")
-    con.execute(
-        "INSERT INTO customer_features (user_key) SELECT uuid() FROM range(2) WHERE $first", {"first": load_id == 1}
-    )
-    return rows
-
-
 def metadata(result: Any, asset: str) -> dict[str, Any]:
     return {key: value.value for key, value in result.asset_materializations_for_node(asset)[0].metadata.items()}
 
@@ -58,14 +44,14 @@ def metadata(result: Any, asset: str) -> dict[str, Any]:
 def test_everybody_is_scored_as_the_champion_says_or_counted(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    version = register_champion(ESTIMATOR, PEOPLE.drop(columns="churned"))
+    version = register_champion(estimator(), PEOPLE.drop(columns="churned"))
     with scratch_warehouse() as con:
         rows = fill_snapshots(con, PEOPLE)
     result = materialize("churn_scores", "churn_drift")
     said = metadata(result, "churn_scores")
     assert (said["not scored, stopped already"], said["not scored, no history"]) == (1, 2)
     assert said["champion"] == f"version {version}"
-    expected = score_people(ESTIMATOR, rows.iloc[:-1])
+    expected = score_people(estimator(), rows.iloc[:-1])
     found = warehouse(
         "SELECT user_key::VARCHAR, probability, band, reasons, model_version FROM churn_scores ORDER BY 1"
     )
@@ -77,9 +63,9 @@ def test_everybody_is_scored_as_the_champion_says_or_counted(
 def test_drift_is_measured_and_warned_of(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    scored = score_people(ESTIMATOR, PEOPLE)["probability"]
+    scored = score_people(estimator(), PEOPLE)["probability"]
     reference = PEOPLE.drop(columns=["churned", *WITHOUT]).assign(probability=scored)
-    register_champion(ESTIMATOR, reference)
+    register_champion(estimator(), reference)
     with scratch_warehouse() as con:
         fill_snapshots(con, made_up_people(200, seed=2))
     materialize("churn_scores", "churn_drift")
@@ -99,7 +85,7 @@ def test_drift_is_measured_and_warned_of(
 def test_without_a_champion_both_are_empty(
     scratch_warehouse: Scratch, materialize: Materialize, warehouse: Query
 ) -> None:
-    register_champion(ESTIMATOR, None)
+    register_champion(estimator(), None)
     with scratch_warehouse() as con:
         fill_snapshots(con, PEOPLE.head(30))
     result = materialize("churn_scores", "churn_drift")
@@ -114,7 +100,7 @@ def test_without_a_champion_both_are_empty(
 
 
 def test_drift_of_other_scores_is_refused(scratch_warehouse: Scratch, materialize: Materialize) -> None:
-    register_champion(ESTIMATOR, None)
+    register_champion(estimator(), None)
     with scratch_warehouse() as con:
         fill_snapshots(con, PEOPLE.head(30))
     materialize("churn_scores")

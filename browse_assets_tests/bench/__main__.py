@@ -1,7 +1,7 @@
-"""`make bench`: the pipeline beside DuckDB's bare load and a plain pandas version, measured in turn.
+"""`make bench`: the pipeline beside DuckDB's bare load and a plain pandas version, measured in turn; then `make serve`.
 
 What belongs here: the order of the stages and the tables that are printed. What does not: what a stage
-does (`stages.py`), measuring it (`measure.py`), the events (`events.py`).
+does (`stages.py`), measuring it (`measure.py`), the events (`events.py`), requests (`serving.py`).
 """
 
 import argparse
@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
+from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
 
 COMPARED = ("bare load", "pipeline", "pandas")
 STAGES = ("raw_events", "input_files", "scrubbing", "scrubbed_events", "domain_features", "user_days", "checks")
@@ -148,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Generated events from raw rows to domain_features: CPU time, wall time and peak memory, beside "
-        "DuckDB's bare load of the same CSV and a plain pandas version of the same work.",
+        "DuckDB's bare load of the same CSV and a plain pandas version of the same work; then single predictions of "
+        "`make serve` by 10 clients in parallel.",
     )
     parser.add_argument("--events", type=_count, default=1_000_000, help="page views to generate (default 1,000,000)")
     parser.add_argument("--repeat", type=_positive, default=1, help="measure so often and show medians (default 1)")
@@ -164,7 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fixed = run(MIN_EVENTS, 1, compared, folder, lambda _: None)
         results = run(chosen.events, chosen.repeat, compared, folder, _say)
         print(report(results, fixed, chosen.events, chosen.repeat))
-    except StageFailedError as error:
+        _say("make serve ...")
+        serving = folder / "serving"
+        serving.mkdir()
+        print("", *serving_table(measure_serving(serving)), sep="\n")
+    except (StageFailedError, ServingFailedError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -24,6 +24,10 @@ MODELS = ("logistic_regression", "random_forest", "lightgbm")
 _START_SECONDS = 120.0
 
 
+class ServingFailedError(Exception):
+    """The server did not start or refused a request; the message holds what it said."""
+
+
 @dataclass(frozen=True)
 class Latency:
     """Milliseconds from a request to its whole answer, and answers per second of all clients together."""
@@ -38,7 +42,7 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
     """For each of MODELS: `clients` in parallel, each with `requests` single predictions one after another.
 
     Raises:
-        RuntimeError: the server did not start, or refused a request.
+        ServingFailedError: the server did not start, or refused a request.
     """
     os.environ.update(
         BROWSE_DATA_DIR=str(folder),
@@ -46,7 +50,6 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
         BROWSE_SECRET_KEY="be" * 32,
     )
     # After the environment is set: the store is where it says.
-    from browse_assets.analysis.churn_candidates import GRIDS
     from browse_assets_tests.churn_champion import fitted_candidate, made_up_people, register_champion
     from browse_assets_tests.ui_process import free_port
 
@@ -54,7 +57,7 @@ def measure_serving(folder: Path, *, clients: int = CLIENTS, requests: int = REQ
     records = json.loads(people.drop(columns="churned").head(100).to_json(orient="records"))
     found = []
     for name in MODELS:
-        register_champion(fitted_candidate(people, name, GRIDS[name][-1]), None)
+        register_champion(fitted_candidate(people, name), None)
         port = free_port()
         server = _start(port, folder / "serve.log")
         try:
@@ -92,7 +95,7 @@ def _start(port: int, log: Path) -> subprocess.Popen[bytes]:
         time.sleep(0.1)
     server.kill()
     server.wait()
-    raise RuntimeError(f"make serve did not start:\n{log.read_text()}")
+    raise ServingFailedError(f"make serve did not start:\n{log.read_text()}")
 
 
 def _ask(port: int, records: list[dict[str, object]], clients: int, requests: int) -> list[float]:
@@ -123,5 +126,5 @@ def _ask(port: int, records: list[dict[str, object]], clients: int, requests: in
     for thread in threads:
         thread.join()
     if failed:
-        raise RuntimeError(f"{len(failed)} requests were refused, the first with status {failed[0]}")
+        raise ServingFailedError(f"{len(failed)} requests were refused, the first with status {failed[0]}")
     return times

@@ -17,6 +17,7 @@ from browse_assets_tests.bench.__main__ import Results, report
 from browse_assets_tests.bench.events import COLUMNS, write_events
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.pandas_version import domain_features
+from browse_assets_tests.bench.serving import Latency, serving_table
 from browse_assets_tests.bench.stages import STAGES, TO_DOMAIN_FEATURES
 
 EVENTS = 2_000
@@ -161,3 +162,10 @@ def test_arguments_that_cannot_be_measured_are_refused(arguments: list[str]) -> 
     )
     assert done.returncode == 2
     assert "must be at least" in done.stderr
+
+
+def test_latencies_are_shown_by_model() -> None:
+    """The server and its answers are tested in `test_serve.py`; how fast it is, nowhere."""
+    lines = serving_table([Latency("lightgbm", 30.4, 49.6, 250.0)], clients=10)
+    assert lines[0].split() == ["make", "serve,", "10", "clients", "p50", "ms", "p95", "ms", "per", "s"]
+    assert lines[1].split() == ["lightgbm", "30", "50", "250"]
