@@ -9,7 +9,7 @@ import dagster as dg
 from browse_assets.leak_checks import LEAK_CHECKS
 from browse_assets.report_checks import report_is_whole
 from browse_assets.resources import WRITER_POOL, Databases, load_reference
-from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
+from browse_assets.tables import BOOKKEEPING, CHURN_REASONS, TABLES, Table, tables_of
 from browse_assets.verdict import verdict as _verdict
 
 COUNTS_THAT_DO_NOT_ADD_UP = """
@@ -241,16 +241,19 @@ def interest_needs_shopping(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(con, INTEREST_WITHOUT_SHOPPING, "flags without two shopping sessions")
 
 
-LABELS_OF_THE_FUTURE = """
+LABELS_OF_THE_FUTURE = f"""
     SELECT user_key, snapshot_time FROM churn_snapshots
-    WHERE (eligible AND churned IS NULL) OR (churned IS NOT NULL AND reason = 'outcome_not_observed')
-       OR days_since_last < 0
+    WHERE (eligible AND (churned IS NULL OR reason IS NOT NULL)) OR (NOT eligible AND reason IS NULL)
+       OR reason NOT IN ({", ".join(f"'{reason}'" for reason in CHURN_REASONS)})
+       OR (churned IS NOT NULL AND reason IN ('outcome_not_observed', 'tracking_lost', 'no_label', 'label_unclear'))
+       OR least(days_since_last, tenure_days, days_since_transaction, days_since_service) < 0
+       OR latest_feature_time > snapshot_time
 """
 
 
 @dg.asset_check(pool=WRITER_POOL, asset="churn_snapshots", blocking=True)
 def labels_are_observed(databases: Databases) -> dg.AssetCheckResult:
-    """Who is eligible has a label, who is not yet observed has none, and no feature saw the future."""
+    """Who is eligible has a label, who is not has a reason; what is not known has no label, no feature is of later."""
     with databases.open(warehouse="read") as con:
         return _verdict(con, LABELS_OF_THE_FUTURE, "snapshots with a label that is not known")
 

@@ -12,10 +12,11 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from browse_assets.assets.audience import audience_attributes, audience_models
-from browse_assets.assets.churn import churn_model, churn_snapshots
+from browse_assets.assets.churn import churn_model
 from browse_assets.assets.churn_audit import churn_audit
 from browse_assets.assets.churn_report import churn_report
 from browse_assets.assets.churn_scores import churn_drift, churn_scores
+from browse_assets.assets.churn_snapshots import churn_snapshots
 from browse_assets.assets.customers import customer_features, raw_customers
 from browse_assets.assets.events import (
     domain_features,

@@ -1,7 +1,7 @@
-"""Assets of churn: snapshots of people, and the models trained on them.
+"""Assets of churn: the models trained on snapshots of people.
 
-What belongs here: churn_snapshots, churn_model. What does not: windows and training (`analysis/churn*.py`),
-features (`sql/churn_snapshots.sql`), the scores of today (`churn_scores.py`).
+What belongs here: churn_model. What does not: the snapshots (`churn_snapshots.py`), training
+(`analysis/churn*.py`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
@@ -13,119 +13,33 @@ import duckdb
 
 from browse_assets.assets.churn_audit import false_futures
 from browse_assets.assets.churn_logging import log_churn
-from browse_assets.assets.events import domain_features, user_days
-from browse_assets.assets.evidence import refresh_as_of
+from browse_assets.assets.churn_snapshots import (
+    ChurnWindows,
+    churn_snapshots,
+    compute_snapshots,
+    load_customer_rows,
+    read_plan,
+    read_windows,
+    snapshots_as_of,
+)
 from browse_assets.assets.reporting import plot, table_result
-from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.assets.training import run_link
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
     ExperimentTracker,
-    load_reference,
+    load_keys,
     replace_table,
     transaction,
+    withheld_values,
 )
-from browse_assets.sql import read_sql
-from browse_assets.tables import CHURN_AUDIT, CHURN_FEATURES, CHURN_MODEL, CHURN_SNAPSHOTS, Table
+from browse_assets.tables import CHURN_AUDIT, CHURN_MODEL, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from browse_assets.analysis.churn_windows import WindowPlan
-
-FEATURES = tuple(column.name for column in CHURN_FEATURES)
-
-
-class ChurnWindows(dg.Config):
-    """W, g and H of the definition of churn, in days."""
-
-    window_days: int = 90
-    gap_days: int = 7
-    outcome_days: int = 30
-
-
-def _plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows) -> "WindowPlan":
-    import pandas as pd
-
-    from browse_assets.analysis.churn_windows import plan_windows
-
-    first = con.execute("SELECT min(day) FROM user_days").fetchone()
-    # Whole days: the day that as_of cuts in two is left out, for features and outcome alike.
-    midnight = pd.Timestamp(as_of).floor("D")
-    first_day = min(pd.Timestamp(first[0]) if first and first[0] else midnight, midnight)
-    return plan_windows(
-        first_day,
-        midnight,
-        window_days=config.window_days,
-        gap_days=config.gap_days,
-        outcome_days=config.outcome_days,
-    )
-
-
-@dg.asset(pool=WRITER_POOL, group_name="churn", deps=[user_days, domain_features])
-def churn_snapshots(
-    context: dg.AssetExecutionContext, config: ChurnWindows, databases: Databases
-) -> dg.MaterializeResult:
-    """One row per person and snapshot time.
-
-    Features see (t0 - W, t0], churn is no activity in (t0 + g, t0 + g + H]; W = 90, g = 7, H = 30 days,
-    shrunk together with a warning when the data are too short. The last snapshot time is the newest
-    midnight: its outcome is not known, its rows are what churn_scores scores.
-    """
-    notes: dict[str, Any] = {}
-    with databases.open(warehouse="write") as con:
-
-        def compute(as_of: datetime) -> dict[str, str]:
-            plan = _plan(con, as_of, config)
-            if plan.warning:
-                context.log.warning(plan.warning)
-            compute_snapshots(con, plan, as_of)
-            return {"churn_snapshots": "SELECT * FROM snapshots ORDER BY user_key, snapshot_time"}
-
-        refresh_as_of(
-            con,
-            databases.settings,
-            (CHURN_SNAPSHOTS,),
-            compute,
-            upstream="user_days",
-            depends_on=(config.window_days, config.gap_days, config.outcome_days),
-        )
-        as_of = read_as_of(con, databases.settings)
-        if as_of is not None:
-            plan = _plan(con, as_of, config)
-            notes = {
-                "windows": f"W = {plan.window_days}, g = {plan.gap_days}, H = {plan.outcome_days} days",
-                "warning": plan.warning or "none",
-            }
-        return table_result(
-            con,
-            CHURN_SNAPSHOTS,
-            preview_select="SELECT snapshot_time, count(*) AS people, count_if(eligible) AS eligible, "
-            "count_if(churned AND eligible) AS churned FROM churn_snapshots GROUP BY ALL ORDER BY 1 DESC LIMIT 5",
-            extra=notes,
-        )
-
-
-def compute_snapshots(
-    con: duckdb.DuckDBPyConnection, plan: "WindowPlan", as_of: datetime, *, into: str = "snapshots"
-) -> None:
-    """Make the temporary table `into` with the columns of churn_snapshots."""
-    import pandas as pd
-
-    load_reference(con, ["finance_domains"])
-    times = pd.DataFrame({"snapshot_time": [*plan.snapshot_times, plan.as_of]})
-    con.register("snapshot_times", times)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {into} AS " + read_sql("churn_snapshots"),
-        {
-            "as_of": as_of,
-            "observed_until": plan.as_of.to_pydatetime(),
-            "window_days": plan.window_days,
-            "gap_days": plan.gap_days,
-            "outcome_days": plan.outcome_days,
-        },
-    )
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
@@ -143,11 +57,11 @@ def churn_model(
     is promoted only if it beats the dummy for sure and the one rule at all; if none does, the reason
     says so. Caveat: the intervals speak of people like these, not of another season.
     """
-    with databases.open(warehouse="write") as con:
+    with databases.open(vault="read", warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
         values = databases.settings.churn_values
         target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
-        as_of = read_as_of(con, databases.settings)
+        as_of = snapshots_as_of(con, databases.settings)
         extra: dict[str, Any] = {}
         if stored == target or as_of is None:
             context.log.info("Nothing new to learn from: the models stand as they are.")
@@ -156,19 +70,24 @@ def churn_model(
             from browse_assets.analysis.churn import SEED, train_churn
             from browse_assets.analysis.churn_audit import audit_churn
             from browse_assets.analysis.churn_promotion import decide
+            from browse_assets.analysis.churn_rows import training_rows
             from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
-            snapshots = _read_snapshots(con)
-            plan = _plan(con, as_of, config)
+            snapshots, features = training_rows(_read_snapshots(con))
             training = train_churn(
                 snapshots,
-                plan=plan,
-                features=FEATURES,
-                rule_feature="days_since_last",
+                plan=read_plan(con, databases.settings, config),
+                features=features,
+                # Of people who do not browse nothing says how long they have been away.
+                rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
                 values=None if values is None else OutcomeValues(*values),
             )
-            futures = false_futures(con, plan, as_of, compute_snapshots) if training.status == "trained" else []
+            futures = []
+            if training.status == "trained":
+                with withheld_values("Reading customer rows"):
+                    load_customer_rows(con, load_keys(databases.settings), as_of)
+                    futures = false_futures(con, _audited_plan(con, as_of, config), as_of, compute_snapshots)
             audit = audit_churn(training, snapshots, futures=futures)
             promotion = decide(training, seed=SEED)
             logged = log_churn(context, tracker, training, promotion, as_of, audit)
@@ -224,3 +143,11 @@ def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     frame = con.execute("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time").df()
     frame["user_key"] = frame["user_key"].astype(str)
     return frame
+
+
+def _audited_plan(con: duckdb.DuckDBPyConnection, as_of: datetime, config: ChurnWindows) -> "WindowPlan":
+    """The windows with the times that there are in churn_snapshots: those of labels too."""
+    import pandas as pd
+
+    times = con.execute("SELECT DISTINCT snapshot_time FROM churn_snapshots WHERE eligible ORDER BY 1").fetchall()
+    return replace(read_windows(con, as_of, config), snapshot_times=tuple(pd.Timestamp(time) for (time,) in times))

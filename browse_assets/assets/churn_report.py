@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn import ChurnWindows, _plan, churn_model
+from browse_assets.assets.churn import churn_model
 from browse_assets.assets.churn_scores import churn_scores
+from browse_assets.assets.churn_snapshots import ChurnWindows, read_windows
 from browse_assets.assets.reporting import preview
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.training import run_link
@@ -200,7 +201,7 @@ def _read_windows(
     """W, g and H of the snapshots; None where the snapshots were not made by this plan."""
     if as_of is None:
         return None
-    plan = _plan(con, as_of, config)
+    plan = read_windows(con, as_of, config)
     times = {time for (time,) in con.execute("SELECT DISTINCT snapshot_time FROM churn_snapshots").fetchall()}
     is_made_by_it = not plan.too_short and {time.to_pydatetime() for time in plan.snapshot_times} <= times
     return (plan.window_days, plan.gap_days, plan.outcome_days) if is_made_by_it else None

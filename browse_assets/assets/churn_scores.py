@@ -4,14 +4,16 @@ What belongs here: churn_scores, churn_drift, which version is champion. What do
 (`analysis/churn_scores.py`, `analysis/drift.py`), who becomes champion (`churn.py`), answering requests (`serve.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn import churn_model, churn_snapshots
+from browse_assets.assets.churn import churn_model
 from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, DRIFT_REFERENCE, load_champion
+from browse_assets.assets.churn_snapshots import churn_snapshots
 from browse_assets.assets.reporting import table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
@@ -126,7 +128,7 @@ def churn_drift(
             reference = _read_reference(tracker, champion)
             select = "SELECT * FROM churn_drift WHERE FALSE"
             if champion is not None and reference is not None:
-                rows = _people(con)
+                rows = _people(con, sorted(set(reference["feature"]) - {"probability"}))
                 scores = con.execute("SELECT probability FROM churn_scores ORDER BY user_key").df()
                 with withheld_values("Measuring drift"):
                     found = measure_drift(
@@ -159,21 +161,19 @@ def _state_of(con: duckdb.DuckDBPyConnection, asset: str, champion: Champion | N
     return State(source.load_id, fingerprint(asset, source.fingerprint, champion and champion.version))
 
 
-def _people(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+def _people(con: duckdb.DuckDBPyConnection, features: Sequence[str]) -> "pd.DataFrame":
+    from browse_assets.analysis.churn_rows import training_rows
+
     people = con.execute(PEOPLE).df()
     people["user_key"] = people["user_key"].astype(str)
-    return people
+    return training_rows(people, expected=[str(name) for name in features])[0]
 
 
 def _score(con: duckdb.DuckDBPyConnection, estimator: Any) -> "pd.DataFrame":
-    from browse_assets.analysis.churn_reasons import ATTRIBUTE_PREFIX
-    from browse_assets.analysis.churn_scores import score_people, typed_features
+    from browse_assets.analysis.churn_scores import score_people
 
-    people = _people(con)
-    # An attribute that the champion learned and nobody has today is unknown; any other feature is there.
-    learned = [str(name) for name in typed_features(estimator).feature_names_in_]
-    gone = {name: None for name in learned if name.startswith(ATTRIBUTE_PREFIX) and name not in people.columns}
-    return score_people(estimator, people.assign(**gone)).assign(as_of=people["as_of"])
+    people = _people(con, estimator.feature_names_in_)
+    return score_people(estimator, people).assign(as_of=people["as_of"])
 
 
 def _not_scored(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

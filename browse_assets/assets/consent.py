@@ -165,6 +165,20 @@ def admit_customers(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     )
 
 
+def newest_customer_time(con: duckdb.DuckDBPyConnection) -> tuple[int, datetime | None]:
+    """How many customer rows may leave the vault, and the newest time among them.
+
+    Before as_of is known nobody can say which consents are in force then: a row counts where its person ever gave one.
+    """
+    where = f"source_table <> '{CONSENT}'"
+    if consent_table(con) is not None:
+        _read_consents(con)
+        where += " AND user_id IN (SELECT user_id FROM consents)"
+    row = con.execute(f"SELECT count(*), max(event_time) FROM vault.main.raw_customers WHERE {where}").fetchone()
+    assert row is not None
+    return int(row[0]), row[1]
+
+
 def consenting_people(con: duckdb.DuckDBPyConnection, keys: Keys, purpose: str, as_of: datetime) -> list[str] | None:
     """Pseudonyms of the people whose consent to a purpose is in force; None when there is no consent table."""
     if consent_table(con) is None:

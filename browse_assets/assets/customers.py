@@ -11,19 +11,31 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.consent import admit_customers, consent_problems, load_consent
+from browse_assets.assets.consent import admit_customers, consent_problems, load_consent, newest_customer_time
 from browse_assets.assets.events import raw_events, scrubbed_events
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
+from browse_assets.assets.state import read_as_of
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES, customer_rows
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_keys, transaction, withheld_values
+from browse_assets.resources import (
+    WRITER_POOL,
+    Databases,
+    Keys,
+    insert_rows,
+    load_keys,
+    transaction,
+    withheld_values,
+)
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
 from browse_assets.tombstones import read_tombstones
 
 _ATTRIBUTE_TABLES = tuple(name for name in CUSTOMER_TABLES if name != CONSENT)
+# Where neither browsing nor a customer table nor BROWSE_AS_OF holds any time: a constant that nobody takes for a
+# time, since keys may not be NULL and the clock is no fact about the data.
+NO_TIME = datetime(1970, 1, 1)
 
 
 @dg.asset(pool=WRITER_POOL, group_name="customers", deps=[raw_events])
@@ -143,21 +155,10 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
         tables = con.execute("SELECT DISTINCT source_table, file_id FROM vault.raw_customers ORDER BY ALL").fetchall()
 
         def compute(as_of: datetime) -> dict[str, str]:
-            import pandas as pd
-
             admit_customers(con, as_of)
-            people = con.execute(
-                "SELECT DISTINCT user_id FROM admitted_customers WHERE user_id IS NOT NULL ORDER BY 1"
-            ).fetchall()
-            mapped = pd.DataFrame(
-                [(user_id, str(keys.user_key(user_id))) for (user_id,) in people],
-                columns=["user_id", "user_key"],
-                dtype="str",
-            )
-            con.register("mapped", mapped)
             con.execute(read_sql("macros"))
             with withheld_values("Counting customer rows"):
-                con.execute("CREATE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
+                load_user_keys(con, keys)
                 con.execute("CREATE TEMP TABLE features AS " + read_sql("customer_features"), {"as_of": as_of})
             return {"customer_features": "SELECT * FROM features ORDER BY user_key"}
 
@@ -168,6 +169,7 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
             compute,
             upstream="scrubbed_events",
             depends_on=tuple(tables),
+            as_of=customers_as_of(con, settings),
         )
         return table_result(
             con,
@@ -175,3 +177,31 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
             preview_select="SELECT user_key, transactions, transaction_amount, service_interactions "
             "FROM customer_features ORDER BY user_key LIMIT 5",
         )
+
+
+def load_user_keys(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
+    """Make `user_keys` (user_id, user_key) of the people of admitted_customers a temporary table."""
+    import pandas as pd
+
+    people = con.execute(
+        "SELECT DISTINCT user_id FROM admitted_customers WHERE user_id IS NOT NULL ORDER BY 1"
+    ).fetchall()
+    mapped = pd.DataFrame(
+        [(user_id, str(keys.user_key(user_id))) for (user_id,) in people], columns=["user_id", "user_key"], dtype="str"
+    )
+    con.register("mapped", mapped)
+    con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
+    con.unregister("mapped")
+
+
+def customers_as_of(con: duckdb.DuckDBPyConnection, settings: Settings) -> datetime | None:
+    """End of every window of what customer tables are part of; the vault is open.
+
+    That of the events where there are any. Else BROWSE_AS_OF, else the newest time of a customer table or label,
+    else NO_TIME; None where there are no customers either.
+    """
+    as_of = read_as_of(con, settings)
+    if as_of is not None:
+        return as_of
+    rows, newest = newest_customer_time(con)
+    return (settings.as_of or newest or NO_TIME) if rows else None

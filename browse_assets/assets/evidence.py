@@ -29,6 +29,7 @@ def refresh_as_of(
     *,
     upstream: str = "domain_features",
     depends_on: tuple[Any, ...] = (),
+    as_of: datetime | None = None,
 ) -> bool:
     """Make tables of one as_of anew, in one transaction, unless nothing they depend on has changed.
 
@@ -39,12 +40,13 @@ def refresh_as_of(
         compute: from as_of to a SELECT by table name; called outside the transaction.
         upstream: the asset whose state says what is new.
         depends_on: whatever else the tables are made from.
+        as_of: end of every window, where it is not that of the events (customers who do not browse).
 
     Returns:
         Whether the tables were made anew.
     """
     source = require_state(con, upstream)
-    as_of = read_as_of(con, settings)
+    as_of = as_of or read_as_of(con, settings)
     target = State(source.load_id, fingerprint(source.fingerprint, as_of, depends_on))
     if read_state(con, tables[0].name) == target:
         return False

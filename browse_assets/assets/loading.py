@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 
 from browse_assets.assets.state import rules_version
+from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.inbox import InboxFile, content_id, list_inbox, unknown_files
 from browse_assets.readers.staging import stage
@@ -47,7 +48,7 @@ class LoadReport:
 def load_inbox(
     con: duckdb.DuckDBPyConnection, settings: Settings, keys: Keys, say: Callable[[str], None]
 ) -> LoadReport:
-    """Read what is new in the inbox (or, while nothing real was ever put there, the sample panel).
+    """Read what is new in the inbox (or, while nothing real was ever put there or into customers/, the sample panel).
 
     One transaction: all of the load is in the vault, or nothing of it. A file that cannot be read is a
     row in raw_files and stops no other.
@@ -61,7 +62,7 @@ def load_inbox(
             _refuse_removed(con, has_horizon=origin == "sample" or not _has_sample(con))
             _judge_rows(con, keys)
     with transaction(con), withheld_values("Writing the vault"):
-        if origin == "inbox" and files and _has_sample(con):
+        if origin == "inbox" and _has_sample(con):
             _forget_sample(con)
         if outcomes:
             _forget_superseded(con, outcomes)
@@ -74,9 +75,15 @@ def load_inbox(
 def _choose_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[InboxFile], str]:
     files = list_inbox(settings.inbox)
     has_real = con.execute("SELECT count(*) FROM vault.raw_files WHERE origin = 'inbox'").fetchone()
-    if files or (has_real and has_real[0]):
+    if files or (has_real and has_real[0]) or _has_own_customers(settings):
         return files, "inbox"
     return list_inbox(SAMPLE_DIR / "inbox"), "sample"
+
+
+def _has_own_customers(settings: Settings) -> bool:
+    """Customers of one's own are real people, with or without browsing; a consent table alone is nobody yet."""
+    names = {f"{table}{ending}" for table in CUSTOMER_TABLES if table != CONSENT for ending in (".csv", ".parquet")}
+    return any((settings.customers / name).is_file() for name in sorted(names))
 
 
 def _stage_new_files(

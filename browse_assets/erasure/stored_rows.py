@@ -82,7 +82,7 @@ def prepare(
     standing = list(STANDING_ASSETS)
     keeps = "TRUE" if not (resets_panel or resets_customers) else "asset IN (SELECT unnest($standing::VARCHAR[]))"
     if not resets_panel and resets_customers:
-        keeps = "asset <> 'customer_features'"
+        keeps = "asset NOT IN ('customer_features', 'churn_snapshots')"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE kept_states AS SELECT asset FROM asset_state WHERE {keeps}",
         {"standing": standing} if "$standing" in keeps else None,

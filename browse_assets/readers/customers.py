@@ -39,7 +39,9 @@ def customer_rows(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPy
     """
     source, plain, user = _open_table(con, path)
     time = next((plain[name] for name in _TIME_NAMES if name in plain), None)
-    others = [name for name in source.columns if name not in (user, time)]
+    # A time that is there and cannot be read stays to be seen: a label without a time says something else.
+    is_time_read = time is None or _all_times_read(source, time)
+    others = [name for name in source.columns if name != user and (name != time or not is_time_read)]
     packed = ", ".join(f"{_quoted(name)} := {_quoted(name)}::VARCHAR" for name in others)
     moment = f"try_cast({_quoted(time)}::VARCHAR AS TIMESTAMPTZ) AT TIME ZONE 'UTC'" if time else "NULL::TIMESTAMP"
     return source.query(
@@ -50,6 +52,18 @@ def customer_rows(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPy
         FROM customer_source
         """,
     )
+
+
+def _all_times_read(source: duckdb.DuckDBPyRelation, time: str) -> bool:
+    text = f"nullif(trim({_quoted(time)}::VARCHAR), '')"
+    try:
+        row = source.query(
+            "customer_source",
+            f"SELECT count_if({text} IS NOT NULL AND try_cast({text} AS TIMESTAMPTZ) IS NULL) FROM customer_source",
+        ).fetchone()
+    except duckdb.Error:
+        return True  # a row that cannot be parsed is said by who reads them all
+    return row == (0,)
 
 
 def consent_rows(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:

@@ -12,15 +12,15 @@ WITH customer_rows AS (
     JOIN user_keys AS keys USING (user_id)
 ),
 declared AS (
-    SELECT user_key, unnest(json_keys(attributes)) AS name, attributes
+    SELECT user_key, unnest(declared_columns(attributes)) AS entry
     FROM customer_rows
     WHERE source_table = 'customers'
 ),
 attribute_values AS (
-    SELECT user_key, name, max(json_extract_string(attributes, '$."' || name || '"')) AS content
+    SELECT user_key, entry.key AS name, max(entry.value) AS content
     FROM declared
-    WHERE regexp_matches(name, '^[A-Za-z0-9_ ]{1,40}$')
-      AND NOT regexp_matches(lower(name), 'name|mail|phone|mobile|address|street|city|zip|post|birth|dob|note|comment|remark|text|ssn|iban|account|card|employer')
+    WHERE regexp_matches(entry.key, '^[A-Za-z0-9_ ]{1,40}$')
+      AND NOT regexp_matches(lower(entry.key), 'name|mail|phone|mobile|address|street|city|zip|post|birth|dob|note|comment|remark|text|ssn|iban|account|card|employer')
     GROUP BY ALL
 ),
 counted AS (

@@ -14,6 +14,8 @@
 -- first_tag(tags, names)  content of the first tag of one of these names; is_product_tag(name): shops alone set it
 -- product_stage(path, words, sells)  how far a visit of the page is on the way to buying; words '' for a search
 -- page_text(path, title, terms)  what dictionaries are matched on: lower case, separators as one space
+-- plain_name(n), declared_columns(attributes), declared(entries, names)  columns of customer tables by name
+-- entropy(counts)       of a list of counts, nats; entropy([2.0, 2.0]) = ln(2)
 
 CREATE OR REPLACE TEMP MACRO url_authority(url) AS
     regexp_extract(url, '^[hH][tT][tT][pP][sS]?://([^/?#\\]*)', 1);
@@ -123,3 +125,20 @@ CREATE OR REPLACE TEMP MACRO product_stage(path, words, sells) AS
         WHEN NOT sells AND regexp_matches(lower(path), '/(?:category|categories|collections?|browse|kategorien?|categorie|categoria|catalog|katalog|c|s)(?:/|$)') THEN 'category'
         ELSE 'product'
     END;
+
+-- A column's name without case and marks: plain_name('As of') = 'asof'.
+CREATE OR REPLACE TEMP MACRO plain_name(name) AS regexp_replace(lower(name), '[^a-z0-9]', '', 'g');
+
+-- Columns of a customer table's row, each parsed once: to look them up by name one at a time is quadratic.
+CREATE OR REPLACE TEMP MACRO declared_columns(attributes) AS
+    map_entries(from_json(attributes, '"MAP(VARCHAR, VARCHAR)"'));
+
+-- The first column of these plain names with anything in it; NULL for none.
+CREATE OR REPLACE TEMP MACRO declared(entries, names) AS
+    list_filter(list_transform(names, lambda wanted: nullif(trim(list_filter(
+        entries, lambda entry: plain_name(entry.key) = wanted)[1].value), '')), lambda found: found IS NOT NULL)[1];
+
+-- Entropy of counts, nats; 0 for a single one, NULL where nothing is counted.
+CREATE OR REPLACE TEMP MACRO entropy(counts) AS
+    CASE WHEN list_sum(counts) > 0 THEN list_sum(list_transform(counts,
+        lambda n: CASE WHEN n > 0 THEN -(n / list_sum(counts)) * ln(n / list_sum(counts)) ELSE 0 END)) END;

@@ -12,8 +12,8 @@ import pytest
 
 from browse_assets.analysis.churn_audit import INJECTED, _false_future
 from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
-from browse_assets.assets.churn import compute_snapshots
 from browse_assets.assets.churn_audit import false_futures
+from browse_assets.assets.churn_snapshots import compute_snapshots, load_customer_rows
 
 AS_OF = datetime(2026, 6, 30)
 DAYS = 220
@@ -42,6 +42,7 @@ def _fill(con: duckdb.DuckDBPyConnection) -> None:
         "INSERT INTO domain_features BY NAME SELECT user_key, 'site' || page_views || '.example' AS domain, day, "
         "page_views, sessions, dwell_seconds, first_time, last_time, searches FROM user_days"
     )
+    load_customer_rows(con, None, AS_OF)
     compute_snapshots(con, _plan(), AS_OF)
     con.execute("INSERT INTO churn_snapshots BY NAME SELECT * FROM snapshots")
 
