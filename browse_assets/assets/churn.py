@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.churn_logging import champion_version, load_champion, log_churn
+from browse_assets.assets.churn_logging import champion, load_champion, log_churn, read_incumbent
+from browse_assets.assets.customers import customer_folder
 from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import plot, table_result
@@ -25,12 +26,14 @@ from browse_assets.resources import (
     replace_table,
     transaction,
 )
+from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CHURN_FEATURES, CHURN_MODEL, CHURN_SCORES, CHURN_SNAPSHOTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from browse_assets.analysis.churn_card import TrainingData
     from browse_assets.analysis.churn_windows import WindowPlan
 
 FEATURES = tuple(column.name for column in CHURN_FEATURES)
@@ -129,13 +132,14 @@ def churn_model(
 ) -> dg.MaterializeResult:
     """One row per candidate model of the last training.
 
-    Dummy, one rule (days since the last visit), logistic regression, decision tree and random forest,
-    tuned on log loss, calibrated, then given a threshold, each on data that the step before did not
-    see; measured on the last snapshot whose outcome is known, with 95 % intervals over people. A model
-    is promoted only if it beats the dummy for sure and the one rule at all; if none does, the reason
-    says so. Caveat: the intervals speak of people like these, not of another season.
+    Dummy, one rule (days since the last visit), logistic regression, trees and boosting, tuned on log
+    loss, calibrated, then given a threshold, each on data that the step before did not see; measured on
+    the last snapshot whose outcome is known, with 95 % intervals over people. The best model becomes
+    champion only if it surely beats the dummy, the one rule at all and the champion so far surely, is
+    calibrated and passes the audit; the decision and its reason are in each row. Caveat: the intervals
+    speak of people like these, not of another season.
     """
-    with databases.open(warehouse="write") as con:
+    with databases.open(vault="read", warehouse="write") as con:
         source, stored = require_state(con, "churn_snapshots"), read_state(con, "churn_model")
         values = databases.settings.churn_values
         target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
@@ -145,24 +149,40 @@ def churn_model(
             context.log.info("Nothing new to learn from: the models stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:
+            import pandas as pd
+
             from browse_assets.analysis.churn import SEED, train_churn
             from browse_assets.analysis.churn_promotion import decide
             from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
-            snapshots = _read_snapshots(con)
+            snapshots, plan = _read_snapshots(con), _plan(con, as_of, config)
             training = train_churn(
                 snapshots,
-                plan=_plan(con, as_of, config),
+                plan=plan,
                 features=FEATURES,
                 rule_feature="days_since_last",
                 values=None if values is None else OutcomeValues(*values),
             )
-            promotion = decide(training, seed=SEED)
-            logged = log_churn(context, tracker, training, promotion, as_of)
+            data = _training_data(con, databases.settings, as_of, plan)
+            incumbent = read_incumbent(tracker, training, snapshots, data)
+            audit = pd.DataFrame(columns=["test", "subject", "passed", "detail"])
+            promotion = decide(training, seed=SEED, audit_passed=True, incumbent=incumbent)
+            logged = log_churn(
+                context,
+                tracker,
+                training,
+                promotion,
+                data,
+                audit=audit,
+                min_group=databases.settings.min_group,
+                incumbent=incumbent,
+            )
             table = training.table.assign(
                 mlflow_run_id=training.table["model"].map(logged.candidate_runs),
                 is_champion=training.table["model"] == promotion.promoted,
+                champion_beats_dummy=pd.Series(promotion.beats_dummy, index=training.table.index, dtype="boolean"),
+                decision=promotion.decision,
                 reason=promotion.reason,
             )
             # NaN is how pandas says unknown.
@@ -181,7 +201,7 @@ def churn_model(
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
-            extra |= run_link(logged.run) | {"status": training.status, "verdict": promotion.reason}
+            extra |= run_link(logged.run) | {"decision": promotion.decision, "verdict": promotion.reason}
             if training.status == "trained":
                 outcome, curves = training.predictions["churned"], training.predictions
                 best = str(training.best)
@@ -194,6 +214,18 @@ def churn_model(
             "FROM churn_model ORDER BY log_loss, model",
             extra=extra,
         )
+
+
+def _training_data(
+    con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, plan: "WindowPlan"
+) -> "TrainingData":
+    from browse_assets.analysis.churn_card import TrainingData
+
+    left_out = con.execute(
+        "SELECT reason, count(*) FROM churn_snapshots WHERE NOT eligible AND reason IS NOT NULL GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    is_sample = customer_folder(con, settings) == SAMPLE_DIR / "customers"
+    return TrainingData("sample" if is_sample else "own", as_of, plan, dict(left_out))
 
 
 def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
@@ -213,15 +245,15 @@ def churn_scores(
     """
     with databases.open(warehouse="write") as con:
         model, stored = require_state(con, "churn_model"), read_state(con, "churn_scores")
-        has_champion = con.execute("SELECT count(*) FROM churn_model WHERE is_champion").fetchone() != (0,)
-        target = State(model.load_id, fingerprint("churn_scores", model.fingerprint, model.mlflow_run))
+        found = champion(tracker)
+        target = State(model.load_id, fingerprint("churn_scores", model.fingerprint, found and found.version))
         if stored == target:
             context.log.info("Nothing new: the scores stand as they are.")
         else:
             from browse_assets.analysis.churn_scores import score_people
 
             select = "SELECT * FROM churn_scores WHERE FALSE"
-            if has_champion:
+            if found is not None:
                 people = con.execute(
                     "SELECT * FROM churn_snapshots "
                     "WHERE snapshot_time = (SELECT max(snapshot_time) FROM churn_snapshots) "
@@ -230,7 +262,7 @@ def churn_scores(
                 people["user_key"] = people["user_key"].astype(str)
                 scores = score_people(load_champion(tracker), people)
                 scores["as_of"] = people["as_of"]
-                scores["model_version"] = champion_version(tracker)
+                scores["model_version"] = str(found.version)
                 con.register("scores", scores)
                 select = "SELECT * REPLACE (user_key::UUID AS user_key) FROM scores ORDER BY user_key"
             with transaction(con):
