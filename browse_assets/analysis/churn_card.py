@@ -149,24 +149,24 @@ def _data(training: ChurnTraining, data: TrainingData, min_group: int) -> str:
 
 def _results(training: ChurnTraining) -> str:
     """Metrics of the winner and the baselines, then one line per candidate."""
-    table = training.table.set_index("model")
+    table = _by_model(training)
     best = str(training.best)
-    columns = [best, *(name for name in BASELINES if name in table.index)]
-    metrics = [name for name in (*SHOWN_METRICS, "profit") if name in table.columns and pd.notna(table.loc[best, name])]
-    rows = [[_named(metric), *(_with_interval(table.loc[name], metric) for name in columns)] for metric in metrics]
+    columns = [best, *(name for name in BASELINES if name in table)]
+    metrics = [name for name in (*SHOWN_METRICS, "profit") if pd.notna(table[best][name])]
+    rows = [[_named(metric), *(_with_interval(table[name], metric) for name in columns)] for metric in metrics]
     split = "at a later time" if training.split == "time" else "that were set aside"
     others = ", ".join(
-        f"{_named(str(name))} {row['log_loss']:.3f}" for name, row in table.sort_values("log_loss").iterrows()
+        f"{_named(name)} {row['log_loss']:.3f}" for name, row in sorted(table.items(), key=lambda i: i[1]["log_loss"])
     )
     lines = [
         f"On people {split}, with 95 % intervals from a bootstrap over people.",
         "",
         _markdown(["metric", *(_named(name) for name in columns)], rows),
         "",
-        f"Log loss of all candidates: {others}. People are called from {table.loc[best, 'threshold']:.3f} on "
+        f"Log loss of all candidates: {others}. People are called from {table[best]['threshold']:.3f} on "
         f"(set for the highest {_named(training.threshold_by)} on people of no other step).",
     ]
-    auc = float(table.loc[best, "roc_auc"])
+    auc = float(table[best]["roc_auc"])
     if best in training.random_split_auc:
         lines.append(
             f"ROC AUC {auc:.3f}; a random split of the same rows, which mixes times and people, would have claimed "
@@ -179,7 +179,7 @@ def _results(training: ChurnTraining) -> str:
 
 def _calibration(training: ChurnTraining) -> str:
     found = reliability(training.predictions["churned"], training.predictions[training.best])
-    row = training.table.set_index("model").loc[training.best]
+    row = _by_model(training)[str(training.best)]
     slope = (
         f"{found.slope:.2f} ({found.slope_low:.2f} to {found.slope_high:.2f})" if found.slope == found.slope else "-"
     )
@@ -265,7 +265,7 @@ def _limits(training: ChurnTraining, data: TrainingData) -> str:
 def version_note(training: ChurnTraining, promotion: Promotion, data: TrainingData) -> str:
     """What a version is, for its page in the registry: short, since a registry may hold 5,000 characters of it."""
     best = str(training.best)
-    row = training.table.set_index("model").loc[best]
+    row = _by_model(training)[best]
     shown = "; ".join(f"{_named(metric)} {_with_interval(row, metric)}" for metric in ("log_loss", "roc_auc", "brier"))
     plan = data.plan
     windows = (
@@ -295,6 +295,11 @@ def structure(card: str) -> list[str]:
         elif below.startswith("|") and set(below) <= set("|- :"):
             found.append(line if "dummy" not in line else "| metric | best | baselines |")
     return found
+
+
+def _by_model(training: ChurnTraining) -> dict[str, dict[Any, Any]]:
+    """The rows of the training's table by candidate."""
+    return {str(row["model"]): row for row in training.table.to_dict("records")}
 
 
 def _section(title: str, text: str) -> str:

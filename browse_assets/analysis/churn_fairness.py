@@ -38,7 +38,7 @@ def group_figures(training: ChurnTraining, *, min_group: int, seed: int) -> pd.D
         return pd.DataFrame(columns=list(COLUMNS))
     y = training.predictions["churned"].to_numpy(dtype=np.float64)
     p = training.predictions[training.best].to_numpy(dtype=np.float64)
-    threshold = float(training.table.set_index("model").loc[training.best, "threshold"])
+    threshold = float(training.table.loc[training.table["model"] == training.best, "threshold"].iloc[0])
     records = []
     for column in declared_texts(training.test):
         values = training.test[column].astype(object).where(training.test[column].notna(), NOT_DECLARED).to_numpy()

@@ -203,7 +203,7 @@ def _signature(mlflow: Any, training: "ChurnTraining") -> Any:
     import pandas as pd
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    columns = [
+    columns: list[ColSpec | TensorSpec] = [
         ColSpec("double" if pd.api.types.is_numeric_dtype(training.train[name]) else "string", name, required=False)
         for name in training.features
     ]
@@ -367,7 +367,7 @@ def _scored(estimator: Any, training: "ChurnTraining", rows: "pd.DataFrame", dat
     if data.plan is not None:
         rows = rows[rows["snapshot_time"] == data.plan.test_time]
     keyed = rows.assign(user_key=rows["user_key"].astype(str)).set_index("user_key")
-    people = keyed.loc[training.predictions["user_key"].astype(str)].reset_index(drop=True)
+    people = keyed.loc[list(training.predictions["user_key"].astype(str))].reset_index(drop=True)
     try:
         return churn_probability(estimator, feature_frame(people, features)), ""
     except ValueError:
