@@ -286,14 +286,16 @@ def version_note(training: ChurnTraining, promotion: Promotion, data: TrainingDa
 
 
 def structure(card: str) -> list[str]:
-    """Headings and table headers of a card, without what is of its data: what two cards have in common."""
+    """Headings and headers of the tables that every card of a model has, without what is of its data."""
     lines = card.splitlines()
     found = []
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith("#"):
             found.append(line.split(":")[0])
-        elif below.startswith("|") and set(below) <= set("|- :"):
-            found.append(line if "dummy" not in line else "| metric | best | baselines |")
+        elif line.startswith("| metric |"):
+            found.append("| metric | best | baselines |")
+        elif set(below) == set("|- ") and not line.startswith(("| attribute |", "| test |")):
+            found.append(line)
     return found
 
 

@@ -138,7 +138,8 @@ def test_a_card_of_nothing_says_so() -> None:
 def test_the_stored_card_is_built_as_the_generator_builds_it(trained: ChurnTraining) -> None:
     stored = (PROJECT_ROOT / "docs" / "churn_model_card.md").read_text(encoding="utf-8")
     made = structure(model_card(trained, PROMOTED, DATA, AUDIT, min_group=11, seed=1))
-    assert structure(stored)[: len(made)] == made
+    assert len(made) > 10
+    assert structure(stored) == made
     assert "bundled sample panel" in stored
 
 
