@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge
+.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
 
 help: ## show this list
 	@echo "make <target>:"
@@ -71,6 +71,9 @@ purge: $(READY) ## remove raw and scrubbed events older than BROWSE_RETENTION_DA
 
 domains: $(READY) ## write data/reference/domains.csv again from its sources; needs npm and a network
 	@$(PY) -m browse_assets.reference
+
+model-card: $(READY) ## write docs/churn_model_card.md again, after make run on the sample panel
+	@$(PY) -m browse_assets.model_card
 
 dictionary: $(READY) ## write the data dictionary into the README again
 	@$(PY) -m browse_assets.dictionary

@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from browse_assets.assets.churn_logging import CHURN_MODEL_NAME
-from browse_assets.assets.churn_scores import find_champion
+from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, find_champion
 from browse_assets.resources import ExperimentTracker
 from browse_assets.scoring_app import LOGGER, ServedModel, scoring_app
 from browse_assets.settings import Settings, SettingsError, load_settings

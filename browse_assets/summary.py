@@ -155,14 +155,16 @@ def _answers(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _churn(con: duckdb.DuckDBPyConnection) -> str:
     best = con.execute(
-        "SELECT model, roc_auc, roc_auc_low, roc_auc_high, log_loss, is_champion FROM churn_model "
+        "SELECT model, roc_auc, roc_auc_low, roc_auc_high, log_loss, decision FROM churn_model "
         "WHERE model NOT IN ('dummy', 'one_rule') ORDER BY is_champion DESC, log_loss LIMIT 1"
     ).fetchone()
     baseline = con.execute("SELECT log_loss FROM churn_model WHERE model = 'dummy'").fetchone()
     if best is None or baseline is None:
         return _line("Churn", "not enough history to train on")
-    model, auc, low, high, loss, is_champion = best
-    verdict = "promoted" if is_champion else "not promoted: not surely better than its baselines"
+    model, auc, low, high, loss, decision = best
+    verdict = {"promoted": "promoted", "kept": "not promoted: the champion so far stays"}.get(
+        decision, "not promoted: no champion, churn_model.reason says why"
+    )
     return _line(
         "Churn",
         f"{model}: ROC AUC {auc:.3f} ({low:.3f} to {high:.3f}), log loss {loss:.3f} against the dummy's "

@@ -973,8 +973,19 @@ CHURN_MODEL = Table(
             "made of other people anyway",
         ),
         Column("is_challenger", "BOOLEAN", "whether it won this training, by its log loss in tuning"),
-        Column("is_champion", "BOOLEAN", "whether it was promoted"),
-        Column("reason", "VARCHAR", "why it was or was not"),
+        Column("is_champion", "BOOLEAN", "whether this training made it champion"),
+        Column(
+            "champion_beats_dummy",
+            "BOOLEAN",
+            "whether the champion of now (this one, or one that was kept) surely beats the dummy on this test; NULL "
+            "without a champion",
+        ),
+        Column(
+            "decision",
+            "VARCHAR",
+            "promoted (the best model is champion now), kept (the champion so far is) or none; the same in all rows",
+        ),
+        Column("reason", "VARCHAR", "why, in words and numbers; the same in all rows"),
     ),
     purposes=("product",),
 )

@@ -91,6 +91,11 @@ def released(dimension: str, item_id: str, people: int) -> dict[str, Any]:
     return {"purpose": "research", "dimension": dimension, "item_id": item_id, "people": people}
 
 
+def candidate(model: str, decision: str, **columns: Any) -> dict[str, Any]:
+    """A row of churn_model, of a training with that decision."""
+    return {"model": model, "decision": decision, "is_champion": False, "champion_beats_dummy": True, **columns}
+
+
 def rollup_cases(table: str) -> tuple[Case, Case]:
     events = [event(1), event(2), event(3, transition="redirect")]
     day = {"user_key": ANN, "day": "2024-05-01", **({"domain": "example.com"} if table == "domain_features" else {})}
@@ -270,9 +275,9 @@ CASES: dict[str, tuple[Case, Case]] = {
         ),
     ),
     "champion_beats_baseline": (
-        Case({"churn_model": [{"model": "dummy", "is_champion": False}, {"model": "tree", "is_champion": True}]}),
+        Case({"churn_model": [candidate("dummy", "promoted"), candidate("tree", "promoted", is_champion=True)]}),
         Case(
-            {"churn_model": [{"model": "dummy", "is_champion": False, "log_loss": 0.5}]},
+            {"churn_model": [candidate("dummy", "none", champion_beats_dummy=None, log_loss=0.5)]},
             1,
             {"model": "dummy", "log_loss": "0.5"},
         ),
@@ -391,6 +396,9 @@ MORE_FAILURES: list[tuple[str, Case]] = [
     ),
     ("labels_are_observed", Case({"churn_snapshots": [{**SNAPSHOT, "days_since_last": -0.5}]}, 1)),
     ("interest_probabilities_in_range", Case({"interest_profile": [{**TOPIC, "topic_id": "1", "share": -0.1}]}, 1)),
+    # Kept, but no better than the dummy any more; promoted, but nobody is champion.
+    ("champion_beats_baseline", Case({"churn_model": [candidate("tree", "kept", champion_beats_dummy=False)]}, 1)),
+    ("champion_beats_baseline", Case({"churn_model": [candidate("tree", "promoted")]}, 1)),
     (
         "released_groups_are_large",
         Case(

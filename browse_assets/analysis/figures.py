@@ -48,13 +48,13 @@ def roc_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure"
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 
-    figure, axes = _new("ROC curve", "false positive rate", "true positive rate")
+    figure, axes = canvas("ROC curve", "false positive rate", "true positive rate")
     for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
         false_rate, true_rate, _ = roc_curve(outcome, p)
         label = f"{model} (AUC {roc_auc_score(outcome, p):.2f})"
         axes.plot(false_rate, true_rate, color=colour, label=label)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="chance")
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -62,7 +62,7 @@ def precision_recall_figure(outcome: npt.ArrayLike, probabilities: Probabilities
     """Precision over recall of models on the same people; arguments as in `roc_figure`."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
-    figure, axes = _new("Precision and recall", "recall", "precision")
+    figure, axes = canvas("Precision and recall", "recall", "precision")
     for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
         precision, recall, _ = precision_recall_curve(outcome, p)
         label = f"{model} (AP {average_precision_score(outcome, p):.2f})"
@@ -70,7 +70,7 @@ def precision_recall_figure(outcome: npt.ArrayLike, probabilities: Probabilities
     base = float(np.mean(np.asarray(outcome, dtype=float)))
     axes.axhline(base, color=GREY, linestyle="--", label=f"base rate {base:.2f}")
     axes.set_ylim(0, 1.05)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -81,12 +81,12 @@ def calibration_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> 
     """
     from sklearn.calibration import calibration_curve
 
-    figure, axes = _new("Reliability", "predicted probability", "observed rate")
+    figure, axes = canvas("Reliability", "predicted probability", "observed rate")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfectly calibrated")
     for colour, (model, p) in zip(PALETTE, probabilities.items(), strict=False):
         observed, predicted = calibration_curve(outcome, p, n_bins=CALIBRATION_BINS, strategy="quantile")
         axes.plot(predicted, observed, color=colour, marker="o", markersize=4, label=model)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -96,14 +96,14 @@ def lift_figure(outcome: npt.ArrayLike, probabilities: Probabilities) -> "Figure
     Ties count in part, so a constant has lift 1 everywhere.
     """
     y = np.asarray(outcome, dtype=float)
-    figure, axes = _new("Lift", "share of people, highest scores first", "lift")
+    figure, axes = canvas("Lift", "share of people, highest scores first", "lift")
     for colour, (model, values) in zip(PALETTE, probabilities.items(), strict=False):
         share, lift = lift_curve(y, np.asarray(values, dtype=float))
         axes.plot(share, lift, color=colour, label=model)
     axes.axhline(1, color=GREY, linestyle="--", label="chance")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -132,7 +132,7 @@ def confusion_figure(
     """
     y, c = np.asarray(outcome, dtype=int), np.asarray(called, dtype=int)
     counts = np.bincount(2 * y + c, minlength=4).reshape(2, 2)
-    figure, axes = _new("Confusion matrix", "predicted", "observed")
+    figure, axes = canvas("Confusion matrix", "predicted", "observed")
     axes.imshow(counts, cmap="Blues", vmin=0)
     for row in range(2):
         for column in range(2):
@@ -161,10 +161,10 @@ def importance_figure(
 ) -> "Figure":
     """The 15 features whose permutation adds most to the log loss, the most important on top."""
     order = np.argsort(-np.asarray(importances, dtype=float), kind="stable")[:MOST_BARS]
-    figure, axes = _new(title, "log loss added by permuting the feature", "")
+    figure, axes = canvas(title, "log loss added by permuting the feature", "")
     spread = None if deviations is None else [deviations[i] for i in order]
     axes.barh(
-        [_short(features[i]) for i in order],
+        [short_label(features[i]) for i in order],
         [importances[i] for i in order],
         xerr=spread,
         color=PALETTE[0],
@@ -186,13 +186,13 @@ def segment_figure(
         segments: name of each person's segment, at most 8 different.
         title: above the map.
     """
-    figure, axes = _new(title, "first component", "second component")
+    figure, axes = canvas(title, "first component", "second component")
     xs, ys, names = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.asarray(segments)
     placed = np.isfinite(xs) & np.isfinite(ys)
     found, sizes = np.unique(names[placed], return_counts=True)
     for colour, i in zip(PALETTE, np.argsort(-sizes, kind="stable"), strict=False):
         inside = placed & (names == found[i])
-        label = f"{_short(str(found[i]))} ({sizes[i]:,})"
+        label = f"{short_label(str(found[i]))} ({sizes[i]:,})"
         axes.scatter(xs[inside], ys[inside], s=18, alpha=0.7, color=colour, label=label)
     if len(found):
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -219,8 +219,8 @@ def bar_figure(
     """
     if len(labels) != len(values):
         raise ValueError("as many labels as values are needed")
-    figure, axes = _new(title, value_label if horizontal else "", "" if horizontal else value_label)
-    places, texts = np.arange(len(labels)), [_short(str(label)) for label in labels]
+    figure, axes = canvas(title, value_label if horizontal else "", "" if horizontal else value_label)
+    places, texts = np.arange(len(labels)), [short_label(str(label)) for label in labels]
     if horizontal:
         bars = axes.barh(places, values, color=PALETTE[0])
         axes.bar_label(bars, [_amount(value) for value in values], padding=3, fontsize=9)
@@ -253,13 +253,13 @@ def stacked_bar_figure(rows: Sequence[tuple[str, str, float]], *, title: str, va
     parts = list(_sums((part, amount) for _, part, amount in rows))
     if len(parts) > len(PALETTE):
         parts = [*parts[: len(PALETTE) - 1], "other"]
-    figure, _ = _new("", "", "")
+    figure, _ = canvas("", "", "")
     figure.clear()
     figure.suptitle(_plain(title), fontsize=14, x=0.01, ha="left")
     whole, split = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
     places = np.arange(len(names))
-    _style(whole, "", value_label)
-    _style(split, "", "share by column, amounts written")
+    style_axes(whole, "", value_label)
+    style_axes(split, "", "share by column, amounts written")
     bars = whole.barh(places, [totals[name] for name in names], color=GREY, log=bool(names))
     whole.bar_label(bars, [_amount(totals[name]) for name in names], padding=3, fontsize=9)
     whole.margins(x=0.3)
@@ -268,11 +268,11 @@ def stacked_bar_figure(rows: Sequence[tuple[str, str, float]], *, title: str, va
         of_part = _sums((name, n) for name, of, n in rows if (of if of in parts else "other") == part)
         amounts = [of_part.get(name, 0) for name in names]
         shares = np.array([amount / totals[name] for name, amount in zip(names, amounts, strict=True)])
-        drawn = split.barh(places, shares, left=left, color=colour, label=_short(part))
+        drawn = split.barh(places, shares, left=left, color=colour, label=short_label(part))
         wide = [_amount(amount) if share >= 0.1 else "" for amount, share in zip(amounts, shares, strict=True)]
         split.bar_label(drawn, wide, label_type="center", fontsize=9, color="white" if colour in DARK else "black")
         left += shares
-    whole.set_yticks(places, [_short(name) for name in names])
+    whole.set_yticks(places, [short_label(name) for name in names])
     whole.invert_yaxis()
     for axes in (whole, split):
         axes.grid(False, axis="y")
@@ -297,18 +297,20 @@ def png_base64(figure: "Figure") -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _new(title: str, x_label: str, y_label: str) -> "tuple[Figure, Axes]":
+def canvas(title: str, x_label: str, y_label: str) -> "tuple[Figure, Axes]":
+    """An empty figure of 900 x 500 px and its axes, in the style of all of them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _style(axes, title, x_label, y_label)
+    style_axes(axes, title, x_label, y_label)
     return figure, axes
 
 
-def _style(axes: "Axes", title: str, x_label: str, y_label: str = "") -> None:
+def style_axes(axes: "Axes", title: str, x_label: str, y_label: str = "") -> None:
+    """Title and labels as they are meant (a dollar sign is one), a light grid, no box."""
     axes.set_title(_plain(title), fontsize=14, loc="left")
     axes.set_xlabel(_plain(x_label), fontsize=11)
     axes.set_ylabel(_plain(y_label), fontsize=11)
@@ -317,7 +319,8 @@ def _style(axes: "Axes", title: str, x_label: str, y_label: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(axes: "Axes") -> None:
+def legend(axes: "Axes") -> None:
+    """The legend where it hides least."""
     axes.legend(loc="best", fontsize=10, framealpha=0.9)
 
 
@@ -330,7 +333,8 @@ def _amount(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.3g}"
 
 
-def _short(label: str) -> str:
+def short_label(label: str) -> str:
+    """A label on one line, cut to 32 characters."""
     one_line = " ".join(label.split())
     if len(one_line) > LONGEST_LABEL:
         one_line = one_line[: LONGEST_LABEL - 3].rstrip() + "..."

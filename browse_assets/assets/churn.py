@@ -5,13 +5,14 @@ the audit's futures (`churn_audit.py`), the scores of today (`churn_scores.py`).
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
 
 from browse_assets.assets.churn_audit import false_futures
-from browse_assets.assets.churn_logging import log_churn
+from browse_assets.assets.churn_logging import log_churn, read_incumbent
 from browse_assets.assets.churn_snapshots import (
     ChurnWindows,
     churn_snapshots,
@@ -21,6 +22,7 @@ from browse_assets.assets.churn_snapshots import (
     read_windows,
     snapshots_as_of,
 )
+from browse_assets.assets.customers import customer_folder
 from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.assets.training import run_link
@@ -33,10 +35,14 @@ from browse_assets.resources import (
     transaction,
     withheld_values,
 )
+from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.tables import CHURN_AUDIT, CHURN_MODEL, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from browse_assets.analysis.churn_card import TrainingData
+    from browse_assets.analysis.churn_windows import WindowPlan
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
@@ -48,11 +54,12 @@ def churn_model(
 ) -> dg.MaterializeResult:
     """One row per candidate model of the last training.
 
-    Dummy, one rule (days since the last visit), logistic regression, decision tree and random forest,
-    tuned on log loss, calibrated, then given a threshold, each on data that the step before did not
-    see; measured on the last snapshot whose outcome is known, with 95 % intervals over people. A model
-    is promoted only if it beats the dummy for sure and the one rule at all; if none does, the reason
-    says so. Caveat: the intervals speak of people like these, not of another season.
+    Dummy, one rule (days since the last visit), logistic regression, trees and boosting, tuned on log
+    loss, calibrated, then given a threshold, each on data that the step before did not see; measured on
+    the last snapshot whose outcome is known, with 95 % intervals over people. The best model becomes
+    champion only if it surely beats the dummy, the one rule at all and the champion so far surely, is
+    calibrated and passes the audit; the decision and its reason are in each row. Caveat: the intervals
+    speak of people like these, not of another season.
     """
     settings = databases.settings
     with databases.open(vault="read", warehouse="write") as con:
@@ -65,17 +72,20 @@ def churn_model(
             context.log.info("Nothing new to learn from: the models stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:
+            import pandas as pd
+
             from browse_assets.analysis.churn import SEED, train_churn
-            from browse_assets.analysis.churn_audit import audit_churn
+            from browse_assets.analysis.churn_audit import audit_churn, audit_passed
             from browse_assets.analysis.churn_promotion import decide
             from browse_assets.analysis.churn_rows import training_rows
             from browse_assets.analysis.evaluation import OutcomeValues
             from browse_assets.analysis.figures import calibration_figure, lift_figure
 
             snapshots, features = training_rows(_read_snapshots(con))
+            plan = read_plan(con, settings, config)
             training = train_churn(
                 snapshots,
-                plan=read_plan(con, settings, config),
+                plan=plan,
                 features=features,
                 # Of people who do not browse nothing says how long they have been away.
                 rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
@@ -87,11 +97,24 @@ def churn_model(
                     load_customer_rows(con, load_keys(settings), as_of, is_fixed=settings.as_of is not None)
                     futures = false_futures(con, read_windows(con, as_of, config), as_of, compute_snapshots)
             audit = audit_churn(training, snapshots, futures=futures)
-            promotion = decide(training, seed=SEED)
-            logged = log_churn(context, tracker, training, promotion, as_of, audit)
+            data = _training_data(con, settings, as_of, plan)
+            incumbent = read_incumbent(tracker, training, snapshots, data)
+            promotion = decide(training, seed=SEED, audit_passed=audit_passed(audit), incumbent=incumbent)
+            logged = log_churn(
+                context,
+                tracker,
+                training,
+                promotion,
+                data,
+                audit=audit,
+                min_group=settings.min_group,
+                incumbent=incumbent,
+            )
             table = training.table.assign(
                 mlflow_run_id=training.table["model"].map(logged.candidate_runs),
                 is_champion=training.table["model"] == promotion.promoted,
+                champion_beats_dummy=pd.Series(promotion.beats_dummy, index=training.table.index, dtype="boolean"),
+                decision=promotion.decision,
                 reason=promotion.reason,
             )
             tests = audit.assign(position=range(len(audit)), mlflow_run_id=logged.run.rpartition("/")[2])
@@ -113,7 +136,7 @@ def churn_model(
                     {"as_of": as_of},
                 )
                 write_state(con, "churn_model", replace(target, mlflow_run=logged.run))
-            extra |= run_link(logged.run) | {"status": training.status, "verdict": promotion.reason}
+            extra |= run_link(logged.run) | {"decision": promotion.decision, "verdict": promotion.reason}
             if training.status == "trained":
                 outcome, curves = training.predictions["churned"], training.predictions
                 best = str(training.best)
@@ -135,6 +158,18 @@ def _known(table: Table) -> str:
         for column in table.columns
         if column.type == "DOUBLE"
     )
+
+
+def _training_data(
+    con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, plan: "WindowPlan | None"
+) -> "TrainingData":
+    from browse_assets.analysis.churn_card import TrainingData
+
+    left_out = con.execute(
+        "SELECT reason, count(*) FROM churn_snapshots WHERE NOT eligible AND reason IS NOT NULL GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    is_sample = customer_folder(con, settings) == SAMPLE_DIR / "customers"
+    return TrainingData("sample" if is_sample else "own", as_of, plan, dict(left_out))
 
 
 def _read_snapshots(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":

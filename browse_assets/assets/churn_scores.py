@@ -1,18 +1,17 @@
 """Assets of churn that the champion makes: the scores of today, and whether its people have changed.
 
-What belongs here: churn_scores, churn_drift, which version is champion. What does not: scoring and drift
+What belongs here: churn_scores, churn_drift. What does not: which version is champion (`churn_logging.py`), scoring and drift
 (`analysis/churn_scores.py`, `analysis/drift.py`), who becomes champion (`churn.py`), answering requests (`serve.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
 
 from browse_assets.assets.churn import churn_model
-from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, DRIFT_REFERENCE, load_champion
+from browse_assets.assets.churn_logging import DRIFT_REFERENCE, Champion, find_champion, load_champion
 from browse_assets.assets.churn_snapshots import churn_snapshots
 from browse_assets.assets.reporting import table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
@@ -29,9 +28,6 @@ from browse_assets.tables import CHURN_DRIFT, CHURN_SCORES
 if TYPE_CHECKING:
     import pandas as pd
 
-# What MLflow says where nobody has the alias, and where no model was ever registered.
-_NO_SUCH = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
-
 # Everybody seen up to the newest snapshot who has not stopped already.
 PEOPLE = """
     SELECT * FROM churn_snapshots
@@ -39,26 +35,6 @@ PEOPLE = """
       AND reason IS DISTINCT FROM 'already_stopped'
     ORDER BY user_key
 """
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The registered version behind `models:/churn@champion`, and the MLflow run that logged it."""
-
-    version: str
-    run_id: str
-
-
-def find_champion(tracker: ExperimentTracker) -> Champion | None:
-    """The registry's champion; None where it says that there is none. A registry that fails is an error."""
-    mlflow = tracker.client()
-    try:
-        found = mlflow.MlflowClient().get_model_version_by_alias(CHURN_MODEL_NAME, "champion")
-    except mlflow.exceptions.MlflowException as error:
-        if error.error_code in _NO_SUCH:
-            return None
-        raise
-    return Champion(str(found.version), str(found.run_id))
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots, churn_model])
