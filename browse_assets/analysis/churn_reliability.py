@@ -14,9 +14,10 @@ FloatArray = npt.NDArray[np.float64]
 # What may be off before it matters to who reads a probability: five points, or a quarter of the rarer outcome's rate.
 LARGEST_GAP = 0.05
 LARGEST_SHARE = 0.25
-# Below 0.8 a model is commonly called overfitted (Steyerberg 2019, "Clinical prediction models", ch. 15); its inverse
-# is as far off the other way.
-SLOPES = (0.8, 1.25)
+# Below 0.8 a model is commonly called overfitted (Steyerberg 2019, "Clinical prediction models", ch. 15): it says more
+# than it knows. Above 1 it says less, which misleads nobody and is common, since it was calibrated as it was before it
+# was fitted on more rows; from 2 on its log odds are less than half of what they should be.
+SLOPES = (0.8, 2.0)
 SMALLEST_PROBABILITY = 1e-6
 Z95 = 1.959964
 

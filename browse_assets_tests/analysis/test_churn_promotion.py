@@ -134,10 +134,10 @@ def test_reliability_by_hand() -> None:
     assert np.isnan(found.slope)
     # sum (y - p)(1 - 2p) = 0.5 (0.75 - 3 x 0.25) = 0.
     assert found.z == pytest.approx(0)
-    # Two groups, observed 0.2 and 0.8, told 0.31 and 0.69: log odds 1.386 against 0.8 either way.
+    # Two groups, observed 0.2 and 0.8, told 0.38 and 0.62: log odds 1.386 against 0.5 either way.
     y = np.tile([1, 0, 0, 0, 0, 1, 1, 1, 1, 0], 200)
-    p = np.tile([1 / (1 + np.exp(0.8))] * 5 + [1 / (1 + np.exp(-0.8))] * 5, 200)
-    assert reliability(y, p).slope == pytest.approx(np.log(4) / 0.8, abs=1e-3)
+    p = np.tile([1 / (1 + np.exp(0.5))] * 5 + [1 / (1 + np.exp(-0.5))] * 5, 200)
+    assert reliability(y, p).slope == pytest.approx(np.log(4) / 0.5, abs=1e-3)
     assert "too timid" in reliability(y, p).problem
     # The same with 20 people condemns nothing; with log odds twice as large it is too extreme.
     assert reliability(y[:20], p[:20]).problem == ""
