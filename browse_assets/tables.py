@@ -964,7 +964,8 @@ CHURN_MODEL = Table(
         Column(
             "tuning_log_loss",
             "DOUBLE",
-            "log loss on the folds that tuning held out, of which the lowest is the challenger's; NULL for baselines",
+            "log loss on the folds that tuning held out; the challenger is the simplest model that the lowest does not "
+            "surely beat; NULL for baselines",
         ),
         Column(
             "person_disjoint_roc_auc",

@@ -30,7 +30,7 @@ from browse_assets.analysis.churn_candidates import (
 from browse_assets.analysis.churn_encoding import MOST_COLUMNS, TellingColumns
 from browse_assets.analysis.churn_features import feature_frame
 from browse_assets.analysis.churn_repeat import HISTORY
-from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds
+from browse_assets.analysis.churn_tuning import Fold, Tuned, blend, tune, tuning_folds, winner
 from browse_assets.analysis.churn_windows import WindowPlan
 from browse_assets.analysis.evaluation import (
     METRICS,
@@ -83,7 +83,7 @@ class ChurnTraining:
         reason: why there is not enough history, in words; empty when trained.
         split: 'time' (the test lies after all that was learned from) or 'people' (other people, where all rows
             are of one time).
-        best: the model (no baseline, no comparator) of the lowest log loss in tuning: the test has no say in it.
+        best: the model (no baseline, no comparator) that won in tuning (`churn_tuning.winner`), before the test.
         features: the features that vary, in the order that the estimators expect.
         table: one row per candidate: model, people (in the test), each metric with _low and _high (95% bootstrap
             over people), differences to logistic regression, threshold, log loss in tuning, the ROC AUC of
@@ -245,6 +245,8 @@ def train_churn(
     stack = blend(tuned, encoded)
     if stack is not None:
         tuned[STACK] = stack
+    # Chosen before the test: the best of several on the test would promise more than it holds.
+    best = winner(tuned, encoded)
     del encoded
     rows = _narrowed(rows, parts.fit, {rule_feature, *HISTORY})
     estimators: dict[str, Any] = {}
@@ -272,8 +274,6 @@ def train_churn(
         else {}
     )
     disjoint_auc = {} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature)
-    # Chosen before the test: the best of several on the test would promise more than it holds.
-    best = min(_models(tuned), key=lambda name: np.nan_to_num(round(tuned[name].log_loss, 9), nan=np.inf))
     table = _table(samples, differences, thresholds, len(test)).assign(
         tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in _models(tuned)}),
         random_split_roc_auc=lambda t: t["model"].map(random_split_auc).astype("float64"),

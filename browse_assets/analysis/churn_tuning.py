@@ -18,6 +18,7 @@ from browse_assets.analysis.churn_candidates import (
     LIGHTGBM,
     LOGISTIC,
     MODELS,
+    STACK,
     TREE,
     model_pipeline,
 )
@@ -230,6 +231,20 @@ def blend(tuned: dict[str, Tuned], folds: Sequence[TuningFold]) -> Tuned | None:
     for name in names:
         params |= {f"{name}__{key}": value for key, value in tuned[name].params.items()}
     return Tuned(params, loss(mean), loss(members[single]), trials=len(chosen), held_out=mean)
+
+
+def winner(tuned: dict[str, Tuned], folds: Sequence[TuningFold]) -> str:
+    """The simplest model that the best does not beat for sure: the one-standard-error rule (Breiman and others 1984).
+
+    Best: of the lowest log loss on the rows that tuning held out. Simpler: earlier in MODELS, the stack last. Which
+    of two within noise has the lower loss is chance, and a plain model is easier to read and faster to serve.
+    """
+    models = [name for name in (*MODELS, STACK) if name in tuned]
+    losses = {name: _surprise(tuned[name].held_out, _outcomes(folds)) for name in models if len(tuned[name].held_out)}
+    if not losses:
+        return models[0]
+    best = min(losses, key=lambda name: round(float(losses[name].mean()), 9))
+    return next(name for name in losses if not surely_less(losses[best], losses[name], _people(folds)))
 
 
 def surely_less(losses: FloatArray, others: FloatArray, person: IntArray) -> bool:

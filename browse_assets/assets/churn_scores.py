@@ -1,7 +1,8 @@
 """Assets of churn that the champion makes: the scores of today, and whether its people have changed.
 
-What belongs here: churn_scores, churn_drift. What does not: which version is champion (`churn_logging.py`), scoring and drift
-(`analysis/churn_scores.py`, `analysis/drift.py`), who becomes champion (`churn.py`), answering requests (`serve.py`).
+What belongs here: churn_scores, churn_drift. What does not: which version is champion (`churn_logging.py`), scoring
+and drift (`analysis/churn_scores.py`, `analysis/drift.py`), who becomes champion (`churn.py`), answering requests
+(`serve.py`).
 """
 
 from collections.abc import Sequence
