@@ -94,7 +94,8 @@ def shap_figure(found: ShapSummary, *, model: str) -> "Figure":
     """
     from matplotlib.patches import Patch
 
-    top = found.features.head(MOST_BARS)
+    moving = found.features[found.features["mean_abs"] > 0]
+    top = (moving if len(moving) else found.features).head(MOST_BARS)
     figure, axes = canvas(
         f"What moves {model.replace('_', ' ')}", f"mean |SHAP value| of {found.rows:,} people, in {found.unit}", ""
     )

@@ -122,6 +122,7 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
     """Data, tables and pictures of all candidates, and the figures of the best as those of the training."""
     from browse_assets.analysis import churn_figures, figures
     from browse_assets.analysis.churn import SEED
+    from browse_assets.analysis.churn_candidates import LOGISTIC
     from browse_assets.analysis.churn_shap import summarise_shap
 
     best = str(training.best)
@@ -135,13 +136,15 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
     mlflow.log_dict({name: score_digest(training.predictions[name]) for name in ranked["model"]}, "score_digests.json")
 
     curves = {str(name): training.predictions[name] for name in ranked["model"].head(MOST_CURVES)}
+    plain = (best, LOGISTIC)
     importances = training.importances[training.importances["model"] == best]
     found = summarise_shap(training.estimators[best], training.test, training.train, seed=SEED)
     mlflow.log_table(found.features, "shap.json")
     pictures = {
         "roc": figures.roc_figure(outcome, curves),
         "precision_recall": figures.precision_recall_figure(outcome, curves),
-        "calibration": churn_figures.reliability_figure(outcome, curves),
+        # Of two: the curves of all cross where most people are, and each candidate has its own.
+        "calibration": churn_figures.reliability_figure(outcome, {m: p for m, p in curves.items() if m in plain}),
         "lift": figures.lift_figure(outcome, curves),
         "gain": churn_figures.gain_figure(outcome, curves),
         "importance": _importance_figure(importances, best),
