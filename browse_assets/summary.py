@@ -155,18 +155,25 @@ def _answers(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _churn(con: duckdb.DuckDBPyConnection) -> str:
     best = con.execute(
-        "SELECT model, roc_auc, roc_auc_low, roc_auc_high, log_loss, decision FROM churn_model "
-        "WHERE model NOT IN ('dummy', 'one_rule') ORDER BY is_champion DESC, log_loss LIMIT 1"
+        "SELECT model, roc_auc, roc_auc_low, roc_auc_high, log_loss, decision FROM churn_model WHERE is_challenger"
     ).fetchone()
     baseline = con.execute("SELECT log_loss FROM churn_model WHERE model = 'dummy'").fetchone()
+    left, lost = con.execute(
+        "SELECT count(DISTINCT user_key) FILTER (eligible AND churned), "
+        "count(DISTINCT user_key) FILTER (reason = 'tracking_lost') FROM churn_snapshots"
+    ).fetchone() or (0, 0)
+    people = f"{left} people left, {lost} more fell silent and stayed customers"
     if best is None or baseline is None:
-        return _line("Churn", "not enough history to train on")
+        return _line("Churn", f"{people}; not enough history to train on")
     model, auc, low, high, loss, decision = best
     verdict = {"promoted": "promoted", "kept": "not promoted: the champion so far stays"}.get(
         decision, "not promoted: no champion, churn_model.reason says why"
     )
-    return _line(
+    bands = con.execute("SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY band").fetchall()
+    scored = "; at risk now: " + ", ".join(f"{band} {count}" for band, count in bands) if bands else ""
+    first = _line(
         "Churn",
         f"{model}: ROC AUC {auc:.3f} ({low:.3f} to {high:.3f}), log loss {loss:.3f} against the dummy's "
         f"{baseline[0]:.3f}; {verdict}",
     )
+    return first + "\n" + _line("", people + scored)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from browse_assets.analysis.churn import ChurnTraining
 from browse_assets.analysis.churn_candidates import DUMMY, ONE_RULE
-from browse_assets.analysis.churn_reliability import reliability
+from browse_assets.analysis.churn_reliability import Reliability, reliability
 from browse_assets.analysis.evaluation import interval, resample_metrics
 
 Decision = Literal["promoted", "kept", "none", "not_enough_history"]
@@ -168,7 +168,7 @@ def _problem(training: ChurnTraining, *, beats_dummy: bool, audit_passed: bool) 
     loss = dict(zip(training.table["model"], training.table["log_loss"], strict=True))
     if ONE_RULE in loss and loss[best] > loss[ONE_RULE]:
         return "the one rule alone does better"
-    unreliable = reliability(training.predictions["churned"], training.predictions[best]).problem
+    unreliable = _reliability(training, best).problem
     if unreliable:
         return f"is not calibrated: {unreliable}"
     return "" if audit_passed else "the audit found a leak, see churn_audit"
@@ -180,4 +180,9 @@ def _one_rule(training: ChurnTraining) -> str:
 
 
 def _calibration(training: ChurnTraining, name: str) -> str:
-    return reliability(training.predictions["churned"], training.predictions[name]).in_words
+    return _reliability(training, name).in_words
+
+
+def _reliability(training: ChurnTraining, name: str) -> Reliability:
+    learned_rate = float(training.train["churned"].mean()) if training.split == "time" else None
+    return reliability(training.predictions["churned"], training.predictions[name], learned_rate=learned_rate)

@@ -36,6 +36,7 @@ class Reliability:
             tell both outcomes apart without a mistake.
         slope_low: lower end of its interval.
         slope_high: its upper end.
+        shift: how far the rate of the people learned from is off, 0 to 1: what moved with time, whatever the model.
         z: Spiegelhalter (1986), "Probabilistic prediction in patient management", standard normal for honest
             probabilities. Told, and no condition: with 100,000 people it rejects what is off by half a point.
     """
@@ -48,6 +49,7 @@ class Reliability:
     slope_low: float
     slope_high: float
     z: float
+    shift: float = 0.0
 
     @property
     def problem(self) -> str:
@@ -55,9 +57,11 @@ class Reliability:
 
         Far off: a whole interval outside of what is tolerated. So more people make it more certain, never stricter,
         and few people condemn nothing: what keeps a model of few people out is that it must surely beat the dummy.
+        A model that is no further off than the rate it learned from only shows that fewer or more leave now: no
+        training can know that, and it is told in the figures.
         """
         rare = min(self.observed, 1 - self.observed)
-        tolerated = min(LARGEST_GAP, LARGEST_SHARE * rare)
+        tolerated = max(min(LARGEST_GAP, LARGEST_SHARE * rare), self.shift)
         if self.gap_low > tolerated or self.gap_high < -tolerated:
             return f"it predicts {self.predicted:.3f} on average where {self.observed:.3f} left"
         if self.slope_high < SLOPES[0]:
@@ -70,15 +74,20 @@ class Reliability:
     def in_words(self) -> str:
         """The figures in one sentence's part."""
         slope = f", slope {self.slope:.2f}" if self.slope == self.slope else ""
-        return f"predicted {self.predicted:.3f}, observed {self.observed:.3f}{slope}"
+        shift = f", the rate learned from is {self.shift:.3f} off" if self.shift else ""
+        return f"predicted {self.predicted:.3f}, observed {self.observed:.3f}{slope}{shift}"
 
 
-def reliability(outcome: npt.ArrayLike, probability: npt.ArrayLike) -> Reliability:
+def reliability(
+    outcome: npt.ArrayLike, probability: npt.ArrayLike, *, learned_rate: float | None = None
+) -> Reliability:
     """Measure how far probabilities come true.
 
     Args:
         outcome: 1 or 0 for each person, at least one.
         probability: of outcome 1, in the same order.
+        learned_rate: share of outcome 1 among earlier people, whom the probabilities were learned from; None where
+            they are of the same time as these.
     """
     y = np.asarray(outcome, dtype=np.float64)
     p = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
@@ -96,6 +105,7 @@ def reliability(outcome: npt.ArrayLike, probability: npt.ArrayLike) -> Reliabili
         slope_low=slope - Z95 * deviation,
         slope_high=slope + Z95 * deviation,
         z=z,
+        shift=0.0 if learned_rate is None else abs(learned_rate - float(y.mean())),
     )
 
 

@@ -14,7 +14,6 @@ from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
     FOREST,
     MODELS,
-    SKOPS_TRUSTED_TYPES,
     STACK,
     churn_probability,
     new_pipeline,
@@ -256,70 +255,11 @@ def test_bad_columns_are_refused(planted: pd.DataFrame) -> None:
         train_churn(pd.concat([planted, planted.head(1)]), plan=_plan(), features=FEATURES, candidates=QUICK)
 
 
-@pytest.mark.parametrize("name", CANDIDATES)
-def test_a_row_scores_the_same_alone_and_in_a_batch(
-    name: str, planted: pd.DataFrame, trained: ChurnTraining, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frame = planted.iloc[:40]
-    batch = score_people(trained.estimators[name], frame)
-    for i in (0, 7, 39):
-        alone = score_people(trained.estimators[name], frame.iloc[[i]])
-        pd.testing.assert_frame_equal(alone, batch.iloc[[i]], check_exact=True)
-    monkeypatch.setattr("browse_assets.analysis.churn_scores.BLOCK_ROWS", 35)
-    pd.testing.assert_frame_equal(score_people(trained.estimators[name], frame), batch, check_exact=True)
-
-
 def test_scores_of_the_test_snapshot_are_the_predictions(planted: pd.DataFrame, trained: ChurnTraining) -> None:
     frame = planted[planted["snapshot_time"] == _plan().test_time].set_index("user_key")
     assert trained.best is not None
     scores = score_people(trained.estimators[trained.best], frame.loc[trained.predictions["user_key"]])
     assert scores["probability"].tolist() == trained.predictions[trained.best].tolist()
-
-
-def test_bands_and_reasons_say_what_moves_the_score(trained: ChurnTraining) -> None:
-    people = pd.DataFrame(
-        {
-            "days_since_last": [3.0, 3.0, None],
-            "sessions": [20, 20, None],
-            "gap_mean_days": [15.0, 0.1, None],
-            "noise": [0.0, 0.0, None],
-        },
-        index=[10, 20, 30],
-    )
-    scores = score_people(trained.estimators["logistic_regression"], people)
-    assert scores.index.tolist() == [10, 20, 30]
-    assert scores.loc[[10, 20], "band"].tolist() == ["high", "low"]
-    reasons = scores["reasons"]
-    assert reasons[10][0].startswith("gap mean days 15 (usual ")
-    assert reasons[10][0].endswith(": raises the risk")
-    assert reasons[20][0].endswith(": lowers the risk")
-    assert all(len(texts) <= 3 for texts in reasons)
-    assert 0 < scores["probability"][30] < 1
-
-
-def test_bands_begin_at_a_fifth_and_at_a_half(trained: ChurnTraining, monkeypatch: pytest.MonkeyPatch) -> None:
-    people = pd.DataFrame(0.0, index=range(4), columns=list(FEATURES))
-    given = np.array([0.1999, 0.2, 0.4999, 0.5])
-    monkeypatch.setattr(
-        "browse_assets.analysis.churn_scores.churn_probability",
-        lambda _estimator, x: np.tile(given, len(x) // 4),
-    )
-    scores = score_people(trained.estimators["dummy"], people)
-    assert scores["band"].tolist() == ["low", "medium", "medium", "high"]
-    assert scores["reasons"].tolist() == [[]] * 4
-
-
-def test_nobody_to_score(planted: pd.DataFrame, trained: ChurnTraining) -> None:
-    scores = score_people(trained.estimators["random_forest"], planted.head(0))
-    assert scores.columns.tolist() == ["user_key", "probability", "band", "reasons"]
-    assert len(scores) == 0
-
-
-def test_saved_candidates_score_as_before(planted: pd.DataFrame, trained: ChurnTraining) -> None:
-    skops = pytest.importorskip("skops.io")
-    for estimator in trained.estimators.values():
-        loaded = skops.loads(skops.dumps(estimator), trusted=list(SKOPS_TRUSTED_TYPES))
-        pd.testing.assert_frame_equal(score_people(loaded, planted.head(20)), score_people(estimator, planted.head(20)))
 
 
 def test_a_feature_that_is_always_missing_does_no_harm(planted: pd.DataFrame) -> None:

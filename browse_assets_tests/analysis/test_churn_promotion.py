@@ -1,5 +1,6 @@
 """Who becomes champion: every branch of the decision with figures made by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ WEAK = 0.5 * GOOD + 0.5 * BASE
 TIMID = 0.1 * GOOD + 0.9 * BASE
 
 
-def training(best: Any = GOOD, one_rule: Any = BASE) -> ChurnTraining:
-    """A training that came to these probabilities."""
+def training(best: Any = GOOD, one_rule: Any = BASE, learned_rate: float = 0.25) -> ChurnTraining:
+    """A training that came to these probabilities, from people of whom a share left."""
     p = {"dummy": BASE, "one_rule": one_rule, "lightgbm": best}
     losses = {name: float(-np.where(Y == 1, np.log(v), np.log1p(-v)).mean()) for name, v in p.items()}
     table = pd.DataFrame([{"model": name, "log_loss": loss, "threshold": 0.5} for name, loss in losses.items()])
     predictions = pd.DataFrame({"user_key": [str(i) for i in range(400)], "churned": Y, **p})
-    return ChurnTraining("trained", "", best="lightgbm", table=table, predictions=predictions)
+    learned = pd.DataFrame({"churned": [learned_rate]})
+    return ChurnTraining("trained", "", best="lightgbm", table=table, predictions=predictions, train=learned)
 
 
 def champion(probability: Any = None, **columns: Any) -> Incumbent:
@@ -62,6 +64,14 @@ def test_whoever_fails_one_condition_is_not_promoted(found: ChurnTraining, audit
     later = decided(found, audit_passed=audit_passed, incumbent=champion(WEAK))
     assert (later.decision, later.promoted, later.retires) == ("kept", None, False)
     assert f"version 3 (random_forest) stays champion: lightgbm, the best new model, {why}" in later.reason
+
+
+def test_a_rate_that_has_moved_is_not_the_models_fault_unless_it_is_further_off() -> None:
+    high = np.clip(GOOD + 0.1, 0, 0.99)
+    assert decided(training(best=high, learned_rate=0.4)).decision == "promoted"
+    assert "the rate learned from is 0.150 off" in decided(training(best=high, learned_rate=0.4)).reason
+    assert decided(training(best=high, learned_rate=0.27)).decision == "none"
+    assert decided(replace(training(best=high, learned_rate=0.4), split="people")).decision == "none"
 
 
 def test_a_champion_moves_only_for_what_is_surely_better() -> None:
