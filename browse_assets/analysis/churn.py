@@ -50,6 +50,8 @@ MIN_PER_CLASS = 10
 # Each of fitting, calibrating and setting the threshold must see both outcomes a few times.
 MIN_PER_CLASS_IN_PART = 5
 PEOPLE_FOLDS = 3
+# Dealt so often where there is no order in time; with more rows than that one division says the same as two.
+REPEATS, MOST_REPEATED_ROWS = 2, 10_000
 # Where there is no order in time, one person in four is for the test.
 TEST_HANDS = 4
 PERMUTATIONS = 5
@@ -344,14 +346,16 @@ def labelled_rows(snapshots: pd.DataFrame, features: Sequence[str]) -> LabelledR
     )
 
 
-def deal(rows: LabelledRows, among: IntArray, hands: int) -> IntArray:
+def deal(rows: LabelledRows, among: IntArray, hands: int, *, again: int = 0) -> IntArray:
     """For each of the positions a hand from 0: the people of either outcome are dealt out in turn.
 
     So each hand gets the same share of leavers, and all rows of a person. The order is that of what a person's rows
-    say together; the key only orders people who say the same.
+    say together, shuffled anew for each `again`; the key only orders people who say the same.
     """
     dealt = pd.DataFrame({"key": rows.user_key.iloc[among].astype(str), "said": rows.said[among], "y": rows.y[among]})
     people = dealt.groupby("key", sort=True).agg(said=("said", "sum"), churned=("y", "max"))
+    # Odd multiples of a hash are another order of the same people.
+    people["said"] *= np.uint64(2 * again * 0x9E3779B97F4A7C15 % 2**64 + 1)
     people = people.sort_values("said", kind="stable")
     hand = people.groupby("churned").cumcount() % hands
     return np.asarray(dealt["key"].map(hand), dtype=np.intp)
@@ -434,11 +438,10 @@ def _folds(rows: LabelledRows, fit: IntArray, plan: WindowPlan | None) -> tuple[
         forward = [(fit[(known_at <= t0).to_numpy()], fit[(time == t0).to_numpy()]) for t0 in sorted(time.unique())]
         if len(usable(forward)) >= 2:
             return usable(forward), f"{len(usable(forward))} folds forward in time"
-    third = deal(rows, fit, PEOPLE_FOLDS)
-    return (
-        usable([(fit[third != k], fit[third == k]) for k in range(PEOPLE_FOLDS)]),
-        f"{PEOPLE_FOLDS} folds of people",
-    )
+    repeats = REPEATS if plan is None and len(fit) <= MOST_REPEATED_ROWS else 1
+    thirds = [deal(rows, fit, PEOPLE_FOLDS, again=again) for again in range(repeats)]
+    words = f"{PEOPLE_FOLDS} stratified folds of people" + (f", dealt {repeats} times" if repeats > 1 else "")
+    return usable([(fit[third != k], fit[third == k]) for third in thirds for k in range(PEOPLE_FOLDS)]), words
 
 
 def _table(

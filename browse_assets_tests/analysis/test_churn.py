@@ -269,3 +269,13 @@ def test_a_feature_that_is_always_missing_does_no_harm(planted: pd.DataFrame) ->
     assert result.status == "trained"
     scores = score_people(result.estimators["logistic_regression"], planted.head(3))
     assert scores["probability"].between(0, 1).all()
+
+
+def test_people_dealt_again_are_dealt_otherwise_and_as_evenly(planted: pd.DataFrame) -> None:
+    rows = labelled_rows(planted[planted["snapshot_time"] == _plan().test_time], FEATURES)
+    everybody = np.arange(len(rows.y))
+    first, second = (churn.deal(rows, everybody, 3, again=again) for again in (0, 1))
+    assert (first != second).mean() > 0.5
+    for hand in (first, second):
+        assert np.ptp([rows.y[hand == k].sum() for k in range(3)]) <= 1
+        assert np.ptp([(rows.y[hand == k] == 0).sum() for k in range(3)]) <= 1
