@@ -355,7 +355,7 @@ def deal(rows: LabelledRows, among: IntArray, hands: int, *, again: int = 0) -> 
     dealt = pd.DataFrame({"key": rows.user_key.iloc[among].astype(str), "said": rows.said[among], "y": rows.y[among]})
     people = dealt.groupby("key", sort=True).agg(said=("said", "sum"), churned=("y", "max"))
     # Odd multiples of a hash are another order of the same people.
-    people["said"] *= np.uint64(2 * again * 0x9E3779B97F4A7C15 % 2**64 + 1)
+    people["said"] = people["said"].to_numpy() * np.uint64(2 * again * 0x9E3779B97F4A7C15 % 2**64 + 1)
     people = people.sort_values("said", kind="stable")
     hand = people.groupby("churned").cumcount() % hands
     return np.asarray(dealt["key"].map(hand), dtype=np.intp)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from browse_assets.analysis import churn_tuning
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import CANDIDATES, churn_probability
 from browse_assets.analysis.churn_features import feature_frame
@@ -71,7 +72,7 @@ def test_ten_thousand_columns_of_noise_train_and_promise_nothing() -> None:
     noise = np.random.default_rng(9).normal(size=(240, 10_000))
     names = [f"noise_{i}" for i in range(10_000)]
     wide = pd.concat([people, pd.DataFrame(noise, columns=names)], axis=1)
-    found = train_churn(wide, plan=None, features=names)
+    found = train_churn(wide, plan=None, features=names, candidates=QUICK)
     assert found.status == "trained"
     assert len(found.importances.groupby("model").size().unique()) == 1
     auc = found.table.set_index("model")["roc_auc"]
@@ -80,7 +81,9 @@ def test_ten_thousand_columns_of_noise_train_and_promise_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> ChurnTraining:
-    return train_churn(_customers(300), plan=None, features=("age", "plan"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(churn_tuning, "TRIALS", dict.fromkeys(churn_tuning.TRIALS, 1))
+        return train_churn(_customers(300), plan=None, features=("age", "plan"))
 
 
 @pytest.mark.parametrize("name", CANDIDATES)

@@ -1,6 +1,5 @@
 """Churn in MLflow: what a training logs, who is champion afterwards, and that the champion scores as it did."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn, churn_candidates
+from browse_assets.analysis import churn_candidates
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_card import TrainingData
 from browse_assets.analysis.churn_promotion import Promotion, decide
@@ -39,6 +38,10 @@ CONTEXT: Any = SimpleNamespace(asset_key=dg.AssetKey("churn_model"), run=SimpleN
 def plan_of(days_later: int = 0) -> WindowPlan:
     as_of = AS_OF + pd.Timedelta(days=days_later)
     return plan_windows(as_of - pd.Timedelta(days=164), as_of)
+
+
+# Two baselines and one model: the others are logged alike, and training takes most of the time.
+QUICK = ("dummy", "one_rule", "logistic_regression")
 
 
 def people_at(plan: WindowPlan, seed: int = 1) -> pd.DataFrame:
@@ -72,18 +75,9 @@ def rows() -> pd.DataFrame:
     return people_at(plan_of())
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_candidates() -> Iterator[None]:
-    """Two baselines and one model: the others are logged alike, and training takes most of the time."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(churn, "MODELS", ("logistic_regression",))
-        patched.setattr(churn, "CANDIDATES", ("dummy", "one_rule", "logistic_regression"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def training(rows: pd.DataFrame) -> ChurnTraining:
-    return train_churn(rows, plan=plan_of(), features=FEATURES, rule_feature="visits")
+    return train_churn(rows, plan=plan_of(), features=FEATURES, rule_feature="visits", candidates=QUICK)
 
 
 @pytest.fixture
@@ -198,7 +192,7 @@ def test_a_champion_stays_until_something_is_surely_better(
 
     later = plan_of(30)
     newer = people_at(later, seed=2)
-    second = train_churn(newer, plan=later, features=FEATURES, rule_feature="visits")
+    second = train_churn(newer, plan=later, features=FEATURES, rule_feature="visits", candidates=QUICK)
     kept, run = logged(tracker, second, newer, data_of(later))
     assert kept.decision == "kept"
     assert f"version {version} (" in kept.reason
@@ -246,7 +240,7 @@ def test_a_champion_that_may_not_stay_is_retired(
         features = [name for name in FEATURES if name in changed.columns and (how == "feature" or name != "visits")]
         # Without a weak feature for it the one rule takes the best, which no model beats here.
         rule = "visits" if how == "feature" else None
-        found = train_churn(changed, plan=later, features=features, rule_feature=rule)
+        found = train_churn(changed, plan=later, features=features, rule_feature=rule, candidates=QUICK)
         newer = changed
     incumbent = read_incumbent(tracker, found, newer, data_of(later, origin))
     assert incumbent is not None
