@@ -40,7 +40,7 @@ def _row(con: duckdb.DuckDBPyConnection, select: str) -> tuple[object, ...]:
 def _input(con: duckdb.DuckDBPyConnection) -> str:
     read, failed, is_sample, *counts = _row(
         con,
-        "SELECT count_if(status = 'read'), count_if(status = 'failed'), coalesce(bool_or(origin = 'sample'), FALSE), "
+        "SELECT count(*) FILTER (status = 'read'), count(*) FILTER (status = 'failed'), coalesce(bool_or(origin = 'sample'), FALSE), "
         "coalesce(sum(accepted), 0), coalesce(sum(folded), 0), coalesce(sum(duplicates), 0), "
         "coalesce(sum(rejected), 0) FROM input_files",
     )
@@ -169,7 +169,9 @@ def _churn(con: duckdb.DuckDBPyConnection) -> str:
     verdict = {"promoted": "promoted", "kept": "not promoted: the champion so far stays"}.get(
         decision, "not promoted: no champion, churn_model.reason says why"
     )
-    bands = con.execute("SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY band").fetchall()
+    bands = con.execute(
+        "SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY min(probability) DESC"
+    ).fetchall()
     scored = "; at risk now: " + ", ".join(f"{band} {count}" for band, count in bands) if bands else ""
     first = _line(
         "Churn",
