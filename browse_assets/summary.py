@@ -40,7 +40,8 @@ def _row(con: duckdb.DuckDBPyConnection, select: str) -> tuple[object, ...]:
 def _input(con: duckdb.DuckDBPyConnection) -> str:
     read, failed, is_sample, *counts = _row(
         con,
-        "SELECT count(*) FILTER (status = 'read'), count(*) FILTER (status = 'failed'), coalesce(bool_or(origin = 'sample'), FALSE), "
+        "SELECT count(*) FILTER (status = 'read'), count(*) FILTER (status = 'failed'), "
+        "coalesce(bool_or(origin = 'sample'), FALSE), "
         "coalesce(sum(accepted), 0), coalesce(sum(folded), 0), coalesce(sum(duplicates), 0), "
         "coalesce(sum(rejected), 0) FROM input_files",
     )

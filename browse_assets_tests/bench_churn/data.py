@@ -7,7 +7,7 @@ is only read as a file.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -35,11 +35,13 @@ class Customers:
         rows: one row per customer, as `train_churn` takes them.
         features: columns to learn from.
         horizon: days between the cut-off and the outcome, and of the outcome; None where nobody says.
+        test: positions of the test that comes with the data; None where none does.
     """
 
     rows: pd.DataFrame
     features: list[str]
     horizon: tuple[float, float] | None = None
+    test: range | None = None
 
 
 def real_data() -> Path:
@@ -55,7 +57,12 @@ def telco() -> Customers:
 
 
 def mlc_churn() -> Customers:
-    """5,000 customers of a telephone company, 14.1 % churned (modeldata)."""
+    """5,000 customers of a telephone company, 14.1 % churned (modeldata): 3,333 to learn from, then 1,667 to test."""
+    return replace(mlc_churn_split_anew(), test=range(3_333, 5_000))
+
+
+def mlc_churn_split_anew() -> Customers:
+    """The same customers without the test that comes with them."""
     frame = pd.read_csv(_file("mlc_churn.csv"))
     return _customers(frame.drop(columns="churn"), pd.Series(frame.index.astype(str)), frame["churn"] == "yes")
 
@@ -191,6 +198,7 @@ def _packaged(name: str) -> Path:
 DATA_SETS: dict[str, Callable[[], Customers]] = {
     "telco": telco,
     "mlc_churn": mlc_churn,
+    "mlc_churn_split_anew": mlc_churn_split_anew,
     "ravenstack": ravenstack,
     "cdnow_sample": cdnow_sample,
     "cdnow_master": cdnow_master,
