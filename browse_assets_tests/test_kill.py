@@ -46,7 +46,7 @@ import mlflow.store.model_registry.sqlalchemy_store
 from browse_assets import resources, run
 from browse_assets import definitions
 from browse_assets.analysis import churn, churn_scores, churn_tuning, figures, hosts, interest, segments
-from browse_assets.assets import topics, training
+from browse_assets.assets import churn_logging, topics
 from browse_assets.assets.state import rules_version
 
 # Once: the same for all runs, even where somebody edits the sources meanwhile.
@@ -55,7 +55,7 @@ churn_tuning.TRIALS.update(dict.fromkeys(churn_tuning.TRIALS, 1))
 churn_tuning.DEFAULTS["random_forest"]["n_estimators"] = 20
 figures.png_base64 = lambda figure: ""  # drawing takes half of a run
 mlflow.log_figure = lambda *arguments: None
-insert_rows, transaction, log_candidate = resources.insert_rows, resources.transaction, training._log_candidate
+insert_rows, transaction, log_candidate = resources.insert_rows, resources.transaction, churn_logging._log_candidate
 
 
 def die():

@@ -270,7 +270,7 @@ def test_too_little_history_is_a_result(settings: Settings, materialize: Materia
     assert warehouse("SELECT count(*) FROM churn_audit") == [(0,)]
     assert warehouse("SELECT count(*) FROM churn_scores") == [(0,)]
     metadata = result.asset_materializations_for_node("churn_model")[0].metadata
-    assert metadata["status"].value == "not_enough_history"
+    assert metadata["decision"].value == "not_enough_history"
 
 
 def test_an_asset_without_its_upstream_says_so(settings: Settings, materialize: Materialize) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from browse_assets.analysis.churn import SEED, train_churn
+from browse_assets.analysis.churn_audit import audit_churn, audit_passed
 from browse_assets.analysis.churn_candidates import CANDIDATES
 from browse_assets.analysis.churn_promotion import decide
 from browse_assets_tests.bench_churn.data import DATA_SETS, Customers, NoDataError
@@ -64,7 +65,8 @@ def run(customers: Customers, *, candidates: Sequence[str] = CANDIDATES, splits:
             candidates=candidates,
         )
         chosen.append(str(training.best))
-        promoted.append(decide(training, seed=SEED).promoted)
+        is_clean = audit_passed(audit_churn(training, rows))
+        promoted.append(decide(training, seed=SEED, audit_passed=is_clean).promoted)
         table = training.table.set_index("model")[list(SHOWN)]
         tables.append(pd.concat([table, table.loc[[chosen[-1]]].set_axis([CHOSEN])]))
     every = pd.concat(tables)
