@@ -28,7 +28,7 @@ from browse_assets.sample_panel.wares import read_wares
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
 from browse_assets_tests.conftest import REAL_FILES, SECRET, sqlite_count
 
-PEOPLE, DAYS = 200, 150
+PEOPLE, DAYS = 260, 150
 
 
 @dataclass(frozen=True)
@@ -358,11 +358,11 @@ print(json.dumps(found))
     )
     found: dict[str, Any] = json.loads(done.stdout)
     churn = found["churn"]
-    assert (churn["parents"], churn["nested"], churn["statuses"]) == (1, 5, ["FINISHED"])
+    assert (churn["parents"], churn["nested"] >= 8, churn["statuses"]) == (1, True, ["FINISHED"])
     assert {"dagster_run_id", "asset", "code_version", "as_of"} <= set(churn["tags"])
     assert {"roc_auc", "roc_auc_low", "roc_auc_high", "brier", "lift_10"} <= set(churn["metrics"])
     assert {"figures/roc.png", "figures/calibration.png", "figures/lift.png"} <= set(churn["figures"])
-    assert churn["inputs"] == 1
+    assert churn["inputs"] == 2
     assert found["interest_segments"]["parents"] == 1
 
 

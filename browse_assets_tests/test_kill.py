@@ -189,7 +189,8 @@ def write_habits(path: Path, people: int = 150) -> None:
     start = datetime.combine(LAST_DAY, datetime.min.time()) - timedelta(days=DAYS - 1)
     rows = []
     for person in range(people):
-        last = (32, 45, DAYS)[person % 3]
+        # Spread over a week: on one day all would leave by the calendar, which is no habit.
+        last = (27 + random_state.randrange(7), 40 + random_state.randrange(7), DAYS)[person % 3]
         for day in range(min(last + 1, DAYS)):
             is_fading = last < DAYS and day > last - 10
             if day != last and random_state.random() < (0.6 if is_fading else 0.1):
