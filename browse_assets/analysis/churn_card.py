@@ -194,7 +194,10 @@ def _calibration(training: ChurnTraining) -> str:
         ["calibration error, ten bins", _with_interval(row, "calibration_error")],
         ["Spiegelhalter's z (within 1.96 either way: no sign of an error)", f"{found.z:+.2f}"],
     ]
-    verdict = f"Not good enough to be told as a probability: {found.problem}." if found.problem else ""
+    learned_rate = float(training.train["churned"].mean())
+    verdict = f"To be read as an order, not as a probability: {found.problem}." if found.problem else ""
+    if verdict and training.split == "time":
+        verdict += f" Of the people learned from {learned_rate:.3f} left: the rate has moved with time, and may again."
     return "\n".join([_markdown(["", "on the test"], rows), *(["", verdict] if verdict else [])])
 
 
