@@ -16,6 +16,7 @@ import pytest
 
 from browse_assets.resources import open_databases
 from browse_assets.settings import PROJECT_ROOT, Settings, load_settings
+from browse_assets_tests.cpu_seconds import CpuSeconds
 
 REAL_FILES = PROJECT_ROOT.parent / "shared" / "real"
 SECRET = "ab" * 32
@@ -26,6 +27,11 @@ hypothesis.settings.load_profile("project")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end what each file cost."""
+    config.pluginmanager.register(CpuSeconds())
 
 
 @pytest.fixture(scope="session")
