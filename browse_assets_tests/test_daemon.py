@@ -75,6 +75,7 @@ def daemon(settings: Settings, home: Path) -> Iterator[Daemon]:
     started.end()
 
 
+@pytest.mark.timeout(1200)
 def test_a_dropped_file_changes_the_tables_with_no_click(settings: Settings, home: Path, daemon: Daemon) -> None:
     rows = [view("panelist-00017", f"2024-05-01T10:0{i}:00Z", f"https://espn.com/{i}") for i in range(3)]
     write_panel(settings.inbox / "ann smith" / "panel.csv.part", rows)
