@@ -170,11 +170,13 @@ def open_databases(
     vault: Access | None = None,
     warehouse: Access | None = None,
     keys: Keys | None = None,
+    wait_seconds: float | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the wanted databases attached as `vault` and `warehouse`, each with its tables.
 
     Large intermediate results spill below the data folder, encrypted where the vault is open.
-    Unqualified names mean the warehouse where it is attached.
+    Unqualified names mean the warehouse where it is attached. Another process's lock is waited for, up to
+    LOCK_WAIT_SECONDS if not given.
 
     Raises:
         VaultKeyError: the vault was written with another key.
@@ -198,9 +200,9 @@ def open_databases(
         if settings.threads:
             con.execute("SET threads = ?", [settings.threads])
         if vault is not None:
-            _attach_vault(con, settings, vault, keys or load_keys(settings))
+            _attach_vault(con, settings, vault, keys or load_keys(settings), wait_seconds)
         if warehouse is not None:
-            _attach(con, settings.warehouse_path, "warehouse", warehouse)
+            _attach(con, settings.warehouse_path, "warehouse", warehouse, wait_seconds=wait_seconds)
             if warehouse == "write":
                 _make_tables(con, "warehouse")
             con.execute("USE warehouse")
@@ -242,8 +244,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _attach_vault(con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys) -> None:
-    _attach(con, settings.vault_path, "vault", access, _encryption(keys))
+def _attach_vault(
+    con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys, wait_seconds: float | None
+) -> None:
+    _attach(con, settings.vault_path, "vault", access, _encryption(keys), wait_seconds)
     if access == "write":
         settings.vault_path.chmod(0o600)
         _make_tables(con, "vault")
@@ -276,12 +280,20 @@ def _make_tables(con: duckdb.DuckDBPyConnection, database: Literal["vault", "war
                 con.execute(f'ALTER TABLE {database}.main.{table.name} ADD COLUMN "{column.name}" {column.type}')
 
 
-def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Access, options: str = "") -> None:
+def _attach(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    alias: str,
+    access: Access,
+    options: str = "",
+    wait_seconds: float | None = None,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     clauses = ", ".join(part for part in (options, "READ_ONLY" if access == "read" else "") if part)
     quoted = str(path).replace("'", "''")
     statement = f"ATTACH '{quoted}' AS {alias}" + (f" ({clauses})" if clauses else "")
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    patience = LOCK_WAIT_SECONDS if wait_seconds is None else wait_seconds
+    deadline = time.monotonic() + patience
     while True:
         problem: Exception
         try:
@@ -300,7 +312,7 @@ def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Acce
                 continue
             else:
                 problem = DatabaseBusyError(
-                    f"Another process has kept {path.name} for {LOCK_WAIT_SECONDS:.0f} s. Close the "
+                    f"Another process has kept {path.name} for {patience:.0f} s. Close the "
                     "notebook or shell that has it open, or let the other run end; then start again."
                 )
         raise problem  # the engine's own error would show the statement, and with it the key

@@ -55,6 +55,7 @@ class Settings:
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
     churn_values: tuple[float, float, float, float] | None = None
+    webhook_url: str | None = None
 
     def __repr__(self) -> str:
         """Never shows the key."""
@@ -165,6 +166,7 @@ def load_settings() -> Settings:
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
         churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
+        webhook_url=_parse_webhook(env.get("BROWSE_WEBHOOK_URL")),
     )
 
 
@@ -202,6 +204,15 @@ def _parse_values(text: str | None) -> tuple[float, float, float, float] | None:
             "BROWSE_CHURN_VALUES is not four numbers true_positive,false_positive,false_negative,true_negative"
         )
     return found[0], found[1], found[2], found[3]
+
+
+def _parse_webhook(text: str | None) -> str | None:
+    """Only the web: `file:` and the like would make the sensor read or write here. The address may hold a secret."""
+    if not text:
+        return None
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise SettingsError("BROWSE_WEBHOOK_URL is not an address that begins with https:// or http://")
+    return text
 
 
 def _parse_number(env: Mapping[str, str], variable: str, least: int, most: int) -> int | None:
