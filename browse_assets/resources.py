@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from duckdb_extensions import import_extension
 
 from browse_assets.file_swap import JOURNAL, finish, remove_parts
+from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.files import ReferenceFileError
 from browse_assets.reference.merging import merge_own_rows
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings, load_settings
@@ -44,15 +45,15 @@ LOCK_WAIT_SECONDS = 60.0
 LOCK_RETRY_SECONDS = 0.2
 
 
-class VaultKeyError(Exception):
+class VaultKeyError(ForeseenError):
     """The key is missing, malformed, or not the one that the vault was written with."""
 
 
-class DatabaseBusyError(Exception):
+class DatabaseBusyError(ForeseenError):
     """Another process has kept a database for longer than LOCK_WAIT_SECONDS."""
 
 
-class PrivateDataError(Exception):
+class PrivateDataError(ForeseenError):
     """A statement over personal data failed; the engine's own text could quote a value and is withheld."""
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from browse_assets.foreseen import ForeseenError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DIR = PROJECT_ROOT / "data" / "reference"
 SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
@@ -30,7 +32,7 @@ NEVER_MODELLED = (
 )
 
 
-class SettingsError(ValueError):
+class SettingsError(ForeseenError, ValueError):
     """A variable has a value that cannot be used; the message names the variable, not its value."""
 
 

@@ -20,6 +20,7 @@ from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.foreseen import ForeseenError
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -60,7 +61,7 @@ PERSONAL_TRAITS = (
 )
 
 
-class ReleaseRefusedError(Exception):
+class ReleaseRefusedError(ForeseenError):
     """These data may not be told for this purpose; the message says why."""
 
 
