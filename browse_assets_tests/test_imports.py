@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "summary": {"resources", "settings", "sql"},
     "dictionary": {"settings", "tables"},
     "model_card": {"assets", "resources", "settings"},
+    "notebook": {"analysis", "assets", "leak_checks", "resources", "run", "settings", "tables"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
     "ui": {"settings", "dagster_home", "server_process", "sole_process"},
