@@ -144,7 +144,7 @@ def ablate(
     rows = labelled_rows(snapshots, features)
     train, test, parts = split_rows(rows, plan)
     if parts is None or not len(test) or not 0 < rows.y[test].sum() < len(test):
-        return Ablation(reason="too few people who left or stayed to divide them as a training does")
+        return Ablation(reason="Too few people left or stayed to divide them as a training does.")
     groups: dict[str, list[str]] = {}
     for name in rows.x.columns:
         groups.setdefault(group_of(str(name)), []).append(str(name))

@@ -165,8 +165,8 @@ def ablation(installation: Installation) -> Answer:
 
     runs, params = churn_ablation(installation)
     if not len(runs):
-        reason = params.get("reason") or _why_not_trained(installation)
-        return Answer(f"There is no ablation: {reason}.", pd.DataFrame())
+        why = params["reason"] if "reason" in params else _why_not_trained(installation)
+        return Answer(f"There is no ablation. {why}", pd.DataFrame())
     wanted = ("log_loss", "log_loss_difference", "roc_auc", "roc_auc_difference", "f1", "f1_difference")
     found = metrics(runs, *(f"{name}{end}" for name in wanted for end in ("", "_low", "_high")))
     full, others = found.iloc[0], found.iloc[1:].reset_index(drop=True)

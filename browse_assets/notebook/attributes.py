@@ -6,7 +6,7 @@ are found (`analysis/`).
 
 from typing import TYPE_CHECKING
 
-from browse_assets.analysis.churn_report import listed, percent, plain
+from browse_assets.analysis.churn_report import capital, listed, percent, plain
 from browse_assets.notebook.answer import Answer
 from browse_assets.notebook.installation import SHOWN_OF_KEY, Installation
 
@@ -63,7 +63,7 @@ def interests(installation: Installation) -> Answer:
     words = (
         f"An interest needs evidence: sessions on the topic clearly above the panel's mean (probability at least 0.9), "
         f"on two days or more, the last within four weeks. {installation.told(people)} of {installation.people:,} "
-        f"people have at least one. {installation.hidden(hidden, 'topics')}"
+        f"people have at least one.{installation.hidden(hidden, 'topics')}"
     )
     figure = None
     if len(table):
@@ -122,12 +122,11 @@ def audience(installation: Installation) -> Answer:
     )
     is_told = counts["people"] >= installation.min_group
     models = installation.query("SELECT attribute, is_published, reason FROM audience_models ORDER BY attribute")
-    verdicts = [f"{plain(row['attribute'])} {row['reason']}" for row in models.to_dict("records")]
+    verdicts = [f" {capital(plain(row['attribute']))}: {row['reason']}." for row in models.to_dict("records")]
     words = (
-        "Attributes rest on hours of activity, languages, country domains and telling pages, each with a probability. "
-        f"{installation.hidden(int((~is_told).sum()), 'values')} Age and gender are modelled only from "
-        f"people who declared them, and only told where that surely beats guessing. {'. '.join(verdicts)}"
-        f"{'.' if verdicts else ''}"
+        "Attributes rest on hours of activity, languages, country domains and telling pages, each with a probability."
+        f"{installation.hidden(int((~is_told).sum()), 'values')} Age and gender are modelled only from people who "
+        f"declared them; a model that does not surely beat guessing abstains.{''.join(verdicts)}"
     )
     table = counts[is_told].reset_index(drop=True)
     by_attribute = installation.query(

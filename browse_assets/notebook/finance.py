@@ -63,9 +63,9 @@ def by_product(installation: Installation) -> Answer:
     words = (
         f"Most people shop for {listed(top)}. A product can have many customers and few shoppers, as banking "
         "does where "
-        "people mostly log in. " + installation.hidden(int((~is_told).sum()), "products")
+        "people mostly log in." + installation.hidden(int((~is_told).sum()), "products")
         if len(table)
-        else "No financial product has enough people to be shown. " + installation.hidden(len(found), "products")
+        else "No financial product has enough people to be shown." + installation.hidden(len(found), "products")
     )
     figure = None
     if len(table):

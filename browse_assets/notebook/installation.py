@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,7 +79,11 @@ class Installation:
         if not self.is_own:
             print(f"Nothing is run: {self.source} is only read.")
             return
-        if main([]) != 0:
+        with warnings.catch_warnings():
+            # Dagster cannot clean up a loop of its own while Jupyter's is running, says so in a comment, and goes on.
+            warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+            exit_code = main([])
+        if exit_code != 0:
             raise NotebookError("The run did not end well: the lines above say where, and what to do.")
 
     def query(self, select: str, params: Any = None) -> "pd.DataFrame":
@@ -125,8 +130,8 @@ class Installation:
         return f"{count:,}" if count == 0 or count >= self.min_group else f"fewer than {self.min_group}"
 
     def hidden(self, groups: int, what: str) -> str:
-        """A sentence on the groups that are too small to be told; empty where there are none."""
-        return f"{groups} more {what} have fewer than {self.min_group} people and are not shown." if groups else ""
+        """A sentence, with a space before it, on the groups too small to be told; empty where there are none."""
+        return f" {groups} more {what} have fewer than {self.min_group} people and are not shown." if groups else ""
 
     def checks(self, keys: Sequence[Any]) -> list[CheckResult]:
         """The newest results of these checks (`AssetCheckKey`) that Dagster has on record here."""

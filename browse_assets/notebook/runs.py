@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ABLATION_OF = "ablation_of"
 _NAME = "tags.mlflow.runName"
+_READ_ONLY = "It is logged by a notebook that runs the job itself; this installation is only read."
 
 
 def store(installation: Installation) -> Any:
@@ -77,7 +78,7 @@ def churn_ablation(installation: Installation) -> "tuple[pd.DataFrame, dict[str,
     if not len(parents):
         found = _ablate(installation) if installation.is_own else None
         if found is None or found.reason:
-            return pd.DataFrame({"name": []}), {"reason": found.reason if found else "the installation is only read"}
+            return pd.DataFrame({"name": []}), {"reason": found.reason if found else _READ_ONLY}
         _log(installation, found, run)
         parents = mlflow.search_runs([experiment], filter_string=wanted, max_results=1)
     parent = str(parents["run_id"].iloc[0])
@@ -96,7 +97,7 @@ def _ablate(installation: Installation) -> "Ablation":
     settings = installation.settings
     rows = installation.query("SELECT * FROM churn_snapshots ORDER BY user_key, snapshot_time")
     if not installation.value("SELECT count(*) FROM churn_model"):
-        return Ablation(reason="nothing was trained: there is too little history")
+        return Ablation(reason="Nothing was trained: there is too little history.")
     snapshots, features = training_rows(rows.assign(user_key=rows["user_key"].astype(str)))
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as con:
         plan = read_plan(con, settings, ChurnWindows())
