@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
+.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
 
 help: ## show this list
 	@echo "make <target>:"
@@ -47,9 +47,11 @@ privacy-report: $(READY) ## what the scrubbing removes and spares, counted on la
 ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 200 MB)
 
 notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
-	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
-	  echo "There is no notebook yet: it comes with a later version. make ui shows the same tables."; exit 1; fi
-	@$(PY) -m jupyterlab notebooks/data_ml_pipeline.ipynb
+	@PYTHONPATH=. $(PY) -m jupyterlab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  --LabApp.news_url=None --LabApp.extension_manager=readonly notebooks/data_ml_pipeline.ipynb
+
+notebook-clean: $(READY) ## empty the outputs of the notebook, as it is kept in git
+	@$(PY) -m jupyter nbconvert --clear-output --inplace notebooks/data_ml_pipeline.ipynb
 
 release: $(READY) ## counts of groups for others: make release PURPOSE=research
 	@$(PY) -m browse_assets.release $(if $(PURPOSE),"$(PURPOSE)") $(if $(TABLE),--table "$(TABLE)")

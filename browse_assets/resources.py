@@ -191,7 +191,8 @@ def open_databases(
             con.execute("SET temp_file_encryption = true")
         con.execute("SET temp_directory = ?", [str(settings.scratch / "spill")])
         con.execute("SET autoinstall_known_extensions = false")
-        con.execute("SET enable_progress_bar = false")
+        # As a pragma: in a notebook DuckDB refuses to SET it where ipywidgets are missing.
+        con.execute("PRAGMA disable_progress_bar")
         con.execute("SET TimeZone = 'UTC'")
         # Text scans carry no row estimate, so these two build hash tables on the events: off,
         # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).

@@ -116,6 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preflight": {"foreseen", "reference", "resources", "settings"},
     "release_files": {"assets", "readers", "resources", "settings", "tables"},
     "ports": {"settings"},
+    "notebook": {"analysis", "assets", "leak_checks", "resources", "run", "settings", "tables"},
 }
 PURE = {"analysis", "sample_panel"}
 FORBIDDEN_IN_PURE = {"dagster", "mlflow", "duckdb", "sqlite3", "time"}
