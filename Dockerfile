@@ -21,8 +21,10 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem --mount=type=c
 COPY browse_assets /app/browse_assets
 COPY data /app/data
 COPY deploy/workspace.yaml /app/deploy/workspace.yaml
-# Compiled now, since nothing can be written later; with hashes, so that a rebuild makes the same bytes.
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/browse_assets
+# Compiled now, since nothing can be written later; with hashes, so that a rebuild makes the same bytes. The tests that
+# wheels carry are 140 MB.
+RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/browse_assets \
+    && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} +
 
 FROM ${BASE} AS app
 # LightGBM's wheel takes OpenMP from the system. No version: Debian keeps only the newest of a release.
@@ -33,13 +35,15 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm 
 RUN groupadd --gid 10001 browse \
     && useradd --uid 10001 --gid browse --no-create-home --home-dir /tmp --shell /usr/sbin/nologin browse \
     && install -d -o browse -g browse -m 0700 /data /data/inbox /data/customers /data/keys /data/reports \
-        /data/mlflow /data/mlflow/artifacts /secrets /secrets/dagster /secrets/mlflow
+        /data/mlflow /data/mlflow/artifacts \
+    && install -d -o browse -g browse -m 0755 /secrets /secrets/dagster /secrets/mlflow
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib NUMBA_CACHE_DIR=/tmp/numba \
     BROWSE_DATA_DIR=/data BROWSE_CODE_HOST=code BROWSE_CODE_PORT=4000 \
-    DAGSTER_DISABLE_TELEMETRY=yes MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+    DAGSTER_DISABLE_TELEMETRY=yes MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true GIT_PYTHON_REFRESH=quiet
 WORKDIR /app
 USER 10001:10001
 HEALTHCHECK --interval=60s --timeout=30s --start-period=180s --retries=3 \

@@ -25,7 +25,7 @@ from browse_assets.sole_process import AlreadyRunningError, sole_process
 
 HOST = "0.0.0.0"  # of the containers' own network; the proxy is the only one that is published
 CODE_PORT = 4000
-PREFIXES = {"dagster": "/dagster", "dagster-view": "/view"}  # where the proxy has them
+PREFIXES = {"webserver": "/dagster", "viewer": "/view"}  # where the proxy has them
 WORKSPACE = PROJECT_ROOT / "deploy" / "workspace.yaml"
 # Of whom: databases of PostgreSQL, each with a role and a random password of its own.
 DATABASES = ("dagster", "mlflow")
@@ -39,31 +39,51 @@ class NotStartedError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Become the server of a service; returns only for `init`, `health` and what could not be started (2)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    service = given[0] if given else "run"
+    try:
+        if given and service not in (*SERVICES, "health") and not service.startswith("-"):
+            return _become_command(given)
+        wanted = _parser().parse_args(given)
+        settings = load_settings()
+        if wanted.service == "health":
+            return 0 if is_healthy(SERVICE_FILE.read_text().strip(), settings) else 1
+        with ExitStack() as held:
+            _become(wanted.service, SERVICES[wanted.service](settings, wanted.host, held))
+    except (AlreadyRunningError, NotStartedError, SettingsError, VaultKeyError, OSError) as error:
+        print(f"{service}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="browse_assets.container",
-        description="A service of the container image; compose.yaml starts each of them in a container of its own.",
+        description="A service of the container image; compose.yaml starts each of them in a container of its own. "
+        "Anything else is run as a command, such as `dagster --version`.",
     )
     parser.add_argument("service", choices=[*SERVICES, "health"])
     parser.add_argument("--host", default=HOST, help="address to listen on (all of the container's)")
-    wanted = parser.parse_args(arguments)
-    try:
-        if wanted.service == "health":
-            return 0 if is_healthy(SERVICE_FILE.read_text().strip(), load_settings()) else 1
-        return _start(wanted.service, wanted.host)
-    except (AlreadyRunningError, NotStartedError, SettingsError, VaultKeyError, OSError) as error:
-        print(f"{wanted.service}: {error}", file=sys.stderr)
-        return 2
+    return parser
 
 
-def _start(service: str, host: str) -> int:
-    settings = load_settings()
+def _become_command(command: Sequence[str]) -> int:
+    """Become a command of this environment; a code server, as Dagster's Helm chart starts it, is prepared as `code`."""
     with ExitStack() as held:
-        command = SERVICES[service](settings, host, held)
-        if command:
-            SERVICE_FILE.write_text(service)
-            sys.stdout.flush()
-            os.execvp(command[0], command)  # signals of the container engine reach the server itself
+        if list(command[:3]) == ["dagster", "api", "grpc"]:
+            _prepare_code(load_settings(), held)
+            _become("code", command)
+        _become("command", command)
     return 0
+
+
+def _become(service: str, command: Sequence[str]) -> None:
+    """Replace this process, so that the container engine's signals reach the server; nothing where there is none."""
+    if not command:
+        return
+    SERVICE_FILE.write_text(service)
+    sys.stdout.flush()
+    os.execvp(_script(command[0]), list(command))
 
 
 def _init(_settings: Settings, _host: str, _held: ExitStack) -> list[str]:
@@ -82,6 +102,12 @@ def _init(_settings: Settings, _host: str, _held: ExitStack) -> list[str]:
 
 def _code(settings: Settings, host: str, held: ExitStack) -> list[str]:
     """Dagster's code server, which also runs the runs: the one process tree that writes the databases."""
+    _prepare_code(settings, held)
+    command = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "browse_assets.definitions"]
+    return [*command, "-h", host, "-p", str(_code_port()), "--location-name", "browse_assets"]
+
+
+def _prepare_code(settings: Settings, held: ExitStack) -> None:
     for folder in (settings.inbox, settings.customers, settings.reports):
         folder.mkdir(parents=True, exist_ok=True)
     settings.erase_queue.mkdir(exist_ok=True, mode=0o700)
@@ -90,8 +116,6 @@ def _code(settings: Settings, host: str, held: ExitStack) -> list[str]:
     os.set_inheritable(held.enter_context(sole_process(settings.data_dir, "ui", "the code server")), True)
     _use_dagster(settings)
     _end_orphaned_runs(settings)
-    command = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "browse_assets.definitions"]
-    return [*command, "-h", host, "-p", str(_code_port()), "--location-name", "browse_assets"]
 
 
 def _end_orphaned_runs(settings: Settings) -> None:
@@ -107,13 +131,13 @@ def _end_orphaned_runs(settings: Settings) -> None:
 def _webserver(settings: Settings, host: str, _held: ExitStack) -> list[str]:
     _use_dagster(settings)
     command = [_script("dagster-webserver"), "-w", str(WORKSPACE), "-h", host, "-p", str(settings.dagster_port)]
-    return [*command, "--path-prefix", PREFIXES["dagster"]]
+    return [*command, "--path-prefix", PREFIXES["webserver"]]
 
 
-def _read_only_webserver(settings: Settings, host: str, _held: ExitStack) -> list[str]:
+def _viewer(settings: Settings, host: str, _held: ExitStack) -> list[str]:
     _use_dagster(settings)
-    command = [_script("dagster-webserver"), "-w", str(WORKSPACE), "-h", host, "-p", str(settings.dagster_port)]
-    return [*command, "--path-prefix", PREFIXES["dagster-view"], "--read-only"]
+    command = [sys.executable, "-m", "browse_assets.viewer_webserver", "-w", str(WORKSPACE), "-h", host]
+    return [*command, "-p", str(settings.dagster_port), "--path-prefix", PREFIXES["viewer"], "--read-only"]
 
 
 def _daemon(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
@@ -131,7 +155,8 @@ def _mlflow(settings: Settings, host: str, _held: ExitStack) -> list[str]:
     return [*command, "--allowed-hosts", f"localhost,127.0.0.1:{settings.mlflow_port},mlflow:{settings.mlflow_port}"]
 
 
-def _run(_settings: Settings, _host: str, _held: ExitStack) -> list[str]:
+def _run(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
+    _use_dagster(settings)
     return [sys.executable, "-m", "browse_assets.run"]
 
 
@@ -148,8 +173,8 @@ def _migrate(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
 SERVICES: dict[str, Callable[[Settings, str, ExitStack], list[str]]] = {
     "init": _init,
     "code": _code,
-    "dagster": _webserver,
-    "dagster-view": _read_only_webserver,
+    "webserver": _webserver,
+    "viewer": _viewer,
     "daemon": _daemon,
     "mlflow": _mlflow,
     "run": _run,
@@ -158,7 +183,9 @@ SERVICES: dict[str, Callable[[Settings, str, ExitStack], list[str]]] = {
 
 
 def _use_dagster(settings: Settings) -> None:
-    """DAGSTER_HOME with its configuration; with PostgreSQL where there is one."""
+    """DAGSTER_HOME with its configuration, on PostgreSQL where there is one; one that is given is left as it is."""
+    if "DAGSTER_HOME" in os.environ:
+        return
     address = _database_address("BROWSE_DAGSTER_POSTGRES_URL", "dagster")
     if address:
         os.environ["BROWSE_DAGSTER_POSTGRES_URL"] = address

@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model_card": {"assets", "resources", "settings"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
+    "container": {"settings", "dagster_home", "resources", "sole_process"},
     "ui": {"settings", "dagster_home", "server_process", "sole_process"},
     "server_process": {"settings"},
     "serve": {"analysis", "assets", "resources", "scoring_app", "settings"},
