@@ -18,13 +18,15 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem --mount=type=c
     if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi; \
     /opt/tools/bin/python -m pip --python /opt/venv/bin/python install --quiet --no-deps --require-hashes \
         --only-binary :all: --compile -r /build/requirements-image.lock
+# The tests that wheels carry are 140 MB. `browse` is what containers start, and what is put before commands in them.
+RUN find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
+    && printf '#!/bin/sh\nexec /opt/venv/bin/python -m browse_assets.container "$@"\n' > /opt/venv/bin/browse \
+    && chmod 0755 /opt/venv/bin/browse
 COPY browse_assets /app/browse_assets
 COPY data /app/data
 COPY deploy/workspace.yaml /app/deploy/workspace.yaml
-# Compiled now, since nothing can be written later; with hashes, so that a rebuild makes the same bytes. The tests that
-# wheels carry are 140 MB.
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/browse_assets \
-    && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} +
+# Compiled now, since nothing can be written later; with hashes, so that a rebuild makes the same bytes.
+RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/browse_assets
 
 FROM ${BASE} AS app
 # LightGBM's wheel takes OpenMP from the system. No version: Debian keeps only the newest of a release.
@@ -47,8 +49,8 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
 WORKDIR /app
 USER 10001:10001
 HEALTHCHECK --interval=60s --timeout=30s --start-period=180s --retries=3 \
-    CMD ["python", "-m", "browse_assets.container", "health"]
-ENTRYPOINT ["python", "-m", "browse_assets.container"]
+    CMD ["browse", "health"]
+ENTRYPOINT ["browse"]
 CMD ["run"]
 ARG VERSION=unknown
 ARG REVISION=unknown

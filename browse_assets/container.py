@@ -14,7 +14,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="browse_assets.container",
+        prog="browse",
         description="A service of the container image; compose.yaml starts each of them in a container of its own. "
         "Anything else is run as a command, such as `dagster --version`.",
     )
@@ -70,9 +70,12 @@ def _parser() -> argparse.ArgumentParser:
 def _become_command(command: Sequence[str]) -> int:
     """Become a command of this environment; a code server, as Dagster's Helm chart starts it, is prepared as `code`."""
     with ExitStack() as held:
+        settings = load_settings()
         if list(command[:3]) == ["dagster", "api", "grpc"]:
-            _prepare_code(load_settings(), held)
+            _prepare_code(settings, held)
             _become("code", command)
+        with suppress(NotStartedError):  # where there is no password, there is no command that needs one
+            _use_dagster(settings)
         _become("command", command)
     return 0
 
@@ -81,7 +84,8 @@ def _become(service: str, command: Sequence[str]) -> None:
     """Replace this process, so that the container engine's signals reach the server; nothing where there is none."""
     if not command:
         return
-    SERVICE_FILE.write_text(service)
+    if not SERVICE_FILE.exists():  # a command beside the server does not change what is asked for its health
+        SERVICE_FILE.write_text(service)
     sys.stdout.flush()
     os.execvp(_script(command[0]), list(command))
 

@@ -104,6 +104,7 @@ def test_the_two_web_servers(become: Callable[..., list[str]], monkeypatch: pyte
     assert admin[-2:] == ["--path-prefix", "/dagster"]
     assert "--read-only" not in admin
     assert admin[admin.index("-h") + 1] == "127.0.0.1"
+    container.SERVICE_FILE.unlink()
     monkeypatch.setenv("BROWSE_DAGSTER_PORT", "3001")
     viewer = become("viewer")
     assert viewer[1:3] == ["-m", "browse_assets.viewer_webserver"]
@@ -151,6 +152,12 @@ def test_the_lock_lives_on_in_the_server(settings: Settings, tmp_path: Path) -> 
 def test_anything_else_is_a_command(become: Callable[..., list[str]]) -> None:
     assert become("dagster", "--version") == ["dagster", "--version"]
     assert container.SERVICE_FILE.read_text() == "command"
+
+
+def test_a_command_beside_the_server_leaves_its_health_alone(become: Callable[..., list[str]]) -> None:
+    become("mlflow")
+    become("run")
+    assert container.SERVICE_FILE.read_text() == "mlflow"
 
 
 def test_the_chart_s_code_server_is_prepared_as_well(become: Callable[..., list[str]], settings: Settings) -> None:
