@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"analysis", "assets", "resources", "scoring_app", "settings"},
     "scoring_app": {"resources"},
     "sole_process": set(),
+    "viewer_webserver": set(),
 }
 PURE = {"analysis", "sample_panel"}
 FORBIDDEN_IN_PURE = {"dagster", "mlflow", "duckdb", "sqlite3", "time"}

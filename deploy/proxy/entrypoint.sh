@@ -17,6 +17,7 @@ tls_public_port=${BROWSE_PROXY_TLS_PUBLIC_PORT:-$tls_port}
 name=${BROWSE_PROXY_NAME:-localhost}
 certificate=${BROWSE_TLS_CERTIFICATE:-/etc/browse-proxy/tls/tls.crt}
 key=${BROWSE_TLS_KEY:-/etc/browse-proxy/tls/tls.key}
+tries=${BROWSE_PROXY_TRIES:-60} # a minute, of one address
 resolver=${BROWSE_PROXY_RESOLVER:-}
 
 fail() {
@@ -42,6 +43,7 @@ check_all() {
     check BROWSE_PROXY_NAME "$name" 'A-Za-z0-9.-'
     check BROWSE_PROXY_HOST "$host" '0-9.'
     check BROWSE_PROXY_RESOLVER "$resolver" '0-9.:'
+    check BROWSE_PROXY_TRIES "$tries" '0-9'
     check BROWSE_PROXY_PORT "$port" '0-9'
     check BROWSE_PROXY_TLS_PORT "$tls_port" '0-9'
     check BROWSE_PROXY_TLS_PUBLIC_PORT "$tls_public_port" '0-9'
@@ -126,7 +128,7 @@ write_upstream() { # name, variable, default
 
 render() { # file of this folder, file in the run folder
     sed -e "s|@RUN@|$run|g; s|@STATE@|$state|g; s|@HOST@|$host|g; s|@PORT@|$port|g; s|@TLS_PORT@|$tls_port|g" \
-        -e "s|@TLS_PUBLIC_PORT@|$tls_public_port|g; s|@CERTIFICATE@|$certificate|g; s|@KEY@|$key|g; s|@ACCESS_LOG@|$access_log|g" \
+        -e "s|@TLS_PUBLIC_PORT@|$tls_public_port|g; s|@CERTIFICATE@|$certificate|g; s|@KEY@|$key|g; s|@TRIES@|$tries|g; s|@ACCESS_LOG@|$access_log|g" \
         -e "s|@ADMIN_TOKEN@|$admin_token|g; s|@VIEWER_TOKEN@|$viewer_token|g" "$here/$1" >"$run/$2"
 }
 
