@@ -23,11 +23,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": {"tables", "settings", "file_swap", "reference"},
     "rewriting": {"tables", "settings", "resources", "file_swap"},
     "byte_search": set(),
-    "dagster_records": set(),
+    "dagster_records": {"postgres_records", "settings"},
+    "postgres_records": set(),
     "tombstones": set(),
     "erasure": {
         "byte_search",
         "dagster_records",
+        "postgres_records",
         "readers",
         "resources",
         "rewriting",
@@ -41,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rotate_keys": {
         "byte_search",
         "dagster_records",
+        "postgres_records",
         "file_swap",
         "resources",
         "rewriting",
