@@ -75,8 +75,9 @@ domains: $(READY) ## write data/reference/domains.csv again from its sources; ne
 model-card: $(READY) ## write docs/churn_model_card.md again, after make run on the sample panel
 	@$(PY) -m browse_assets.model_card
 
-dictionary: $(READY) ## write the data dictionary into the README again
+dictionary: $(READY) ## write the README's data dictionary and docs/architecture.md again from the code
 	@$(PY) -m browse_assets.dictionary
+	@$(PY) -m browse_assets.architecture
 
 setup: $(READY) ## make .venv from the locked versions (the other targets do it on first use)
 

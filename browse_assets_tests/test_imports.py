@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "definitions": {"assets", "checks", "automation", "resources", "tables", "export_user", "removal"},
     "summary": {"resources", "settings", "sql"},
     "dictionary": {"settings", "tables"},
+    "architecture": {"settings"},
     "model_card": {"assets", "resources", "settings"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
