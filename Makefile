@@ -80,8 +80,9 @@ model-card: $(READY) ## write docs/churn_model_card.md again, after make run on 
 image: ## build the container images with Docker or buildah: make image STAND_IN=1 where no registry is reached
 	@BASE="$(BASE)" TAG="$(TAG)" STAND_IN="$(STAND_IN)" PIP_CONF="$(PIP_CONF)" CA_BUNDLE="$(CA_BUNDLE)" deploy/build_images.sh
 
-dictionary: $(READY) ## write the data dictionary into the README again
+dictionary: $(READY) ## write the README's data dictionary and docs/architecture.md again from the code
 	@$(PY) -m browse_assets.dictionary
+	@$(PY) -m browse_assets.architecture
 
 setup: $(READY) ## make .venv from the locked versions (the other targets do it on first use)
 

@@ -75,7 +75,7 @@ def _become_command(command: Sequence[str]) -> int:
             _prepare_code(settings, held)
             _become("code", command)
         with suppress(NotStartedError):  # where there is no password, there is no command that needs one
-            _use_dagster(settings)
+            _use_dagster()
         _become("command", command)
     return 0
 
@@ -118,7 +118,7 @@ def _prepare_code(settings: Settings, held: ExitStack) -> None:
     load_keys(settings)
     # Held until the server ends: a second one on the same data would run runs beside this one's queue.
     os.set_inheritable(held.enter_context(sole_process(settings.data_dir, "ui", "the code server")), True)
-    _use_dagster(settings)
+    _use_dagster()
     _end_orphaned_runs(settings)
 
 
@@ -133,19 +133,19 @@ def _end_orphaned_runs(settings: Settings) -> None:
 
 
 def _webserver(settings: Settings, host: str, _held: ExitStack) -> list[str]:
-    _use_dagster(settings)
+    _use_dagster()
     command = [_script("dagster-webserver"), "-w", str(WORKSPACE), "-h", host, "-p", str(settings.dagster_port)]
     return [*command, "--path-prefix", PREFIXES["webserver"]]
 
 
 def _viewer(settings: Settings, host: str, _held: ExitStack) -> list[str]:
-    _use_dagster(settings)
+    _use_dagster()
     command = [sys.executable, "-m", "browse_assets.viewer_webserver", "-w", str(WORKSPACE), "-h", host]
     return [*command, "-p", str(settings.dagster_port), "--path-prefix", PREFIXES["viewer"], "--read-only"]
 
 
-def _daemon(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
-    _use_dagster(settings)
+def _daemon(_settings: Settings, _host: str, _held: ExitStack) -> list[str]:
+    _use_dagster()
     return [_script("dagster-daemon"), "run", "-w", str(WORKSPACE)]
 
 
@@ -159,14 +159,14 @@ def _mlflow(settings: Settings, host: str, _held: ExitStack) -> list[str]:
     return [*command, "--allowed-hosts", f"localhost,127.0.0.1:{settings.mlflow_port},mlflow:{settings.mlflow_port}"]
 
 
-def _run(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
-    _use_dagster(settings)
+def _run(_settings: Settings, _host: str, _held: ExitStack) -> list[str]:
+    _use_dagster()
     return [sys.executable, "-m", "browse_assets.run"]
 
 
 def _migrate(settings: Settings, _host: str, _held: ExitStack) -> list[str]:
     """Dagster's and MLflow's tables, brought to what this image's versions expect."""
-    _use_dagster(settings)
+    _use_dagster()
     subprocess.run([sys.executable, "-m", "dagster", "instance", "migrate"], check=True)
     _set_mlflow_store(settings)
     # `mlflow db upgrade` takes the address with its password as an argument, which everybody's `ps` shows.
@@ -186,14 +186,13 @@ SERVICES: dict[str, Callable[[Settings, str, ExitStack], list[str]]] = {
 }
 
 
-def _use_dagster(settings: Settings) -> None:
+def _use_dagster() -> None:
     """DAGSTER_HOME with its configuration, on PostgreSQL where there is one; one that is given is left as it is."""
-    if "DAGSTER_HOME" in os.environ:
-        return
     address = _database_address("BROWSE_DAGSTER_POSTGRES_URL", "dagster")
     if address:
         os.environ["BROWSE_DAGSTER_POSTGRES_URL"] = address
-    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    if "DAGSTER_HOME" not in os.environ:
+        os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(load_settings()))  # with that address
 
 
 def _set_mlflow_store(settings: Settings) -> None:
@@ -243,7 +242,7 @@ def is_healthy(service: str, settings: Settings) -> bool:
     if service == "code":
         return _code_server_answers()
     if service == "daemon":
-        return _daemon_lives(settings)
+        return _daemon_lives()
     return True  # it does its work and ends
 
 
@@ -269,9 +268,9 @@ def _code_server_answers() -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def _daemon_lives(settings: Settings) -> bool:
+def _daemon_lives() -> bool:
     """Dagster's own question: whether each of its daemons has reported lately."""
-    _use_dagster(settings)
+    _use_dagster()
     return subprocess.run([_script("dagster-daemon"), "liveness-check"], capture_output=True).returncode == 0
 
 

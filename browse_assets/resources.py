@@ -182,12 +182,9 @@ def open_databases(
     """
     finish(settings.data_dir)
     settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    con = duckdb.connect(":memory:")
+    con = duckdb.connect(":memory:") if vault is None else _connect_with_crypto()
     try:
         if vault is not None:
-            # DuckDB encrypts only with this extension's crypto module; loading it takes 0.4 s.
-            import_extension("httpfs", con=con)
-            con.execute("LOAD httpfs")
             con.execute("SET temp_file_encryption = true")
         con.execute("SET temp_directory = ?", [str(settings.scratch / "spill")])
         con.execute("SET autoinstall_known_extensions = false")
@@ -210,6 +207,39 @@ def open_databases(
         yield con
     finally:
         con.close()
+
+
+# Time and size of the extension files whose signature DuckDB has checked in this process.
+_CHECKED: dict[Path, tuple[int, int]] = {}
+
+
+def _connect_with_crypto() -> duckdb.DuckDBPyConnection:
+    """A connection with the crypto module without which DuckDB does not encrypt.
+
+    DuckDB checks the module's signature at each load, over all of the file: 0.14 CPU s, fifty times in a run. Here it
+    is checked once in a process, and again when the file has changed.
+    """
+    is_checked = bool(_CHECKED) and all(path.exists() and _stamp(path) == stamp for path, stamp in _CHECKED.items())
+    con = duckdb.connect(":memory:", config={"allow_unsigned_extensions": is_checked})
+    try:
+        if not is_checked:
+            import_extension("httpfs", con=con)
+        con.execute("LOAD httpfs")
+        if not is_checked:
+            found = con.execute("SELECT install_path FROM duckdb_extensions() WHERE extension_name = 'httpfs'")
+            _CHECKED.clear()
+            _CHECKED.update(
+                {path: _stamp(path) for (name,) in found.fetchall() if name and (path := Path(name)).exists()}
+            )
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _attach_vault(con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys) -> None:
@@ -360,7 +390,8 @@ class ExperimentTracker(dg.ConfigurableResource):
         if mlflow.get_experiment_by_name(experiment) is None:
             settings = load_settings()
             settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-            is_local = settings.tracking_uri.startswith("sqlite:")
+            # A database alone knows no place for files, and would take ./mlruns; a server knows its own.
+            is_local = not settings.tracking_uri.startswith(("http://", "https://"))
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)

@@ -20,6 +20,7 @@ SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
 # size of the US Centers for Medicare and Medicaid Services, among the strictest in common use.
 LEAST_MIN_GROUP = 11
 
+POSTGRES = "postgresql+psycopg2://"
 
 # What may be learned from people who declare it, and said of others. Attributes of the second list never:
 # special categories of personal data (GDPR art. 9), and what decides on credit.
@@ -57,9 +58,10 @@ class Settings:
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
     churn_values: tuple[float, float, float, float] | None = None
+    dagster_postgres_url: str | None = None
 
     def __repr__(self) -> str:
-        """Never shows the key."""
+        """Never shows the key, nor the password of a database."""
         return f"Settings(data_dir={str(self.data_dir)!r})"
 
     @property
@@ -140,6 +142,12 @@ class Settings:
         return re.sub(r"^(https?://)[^/]*@", r"\1", self.tracking_uri).rstrip("/")  # a password is for the client alone
 
     @property
+    def postgres_urls(self) -> dict[str, str]:
+        """The PostgreSQL databases that Dagster (`Dagster`) and MLflow (`MLflow`) keep their records in, if any."""
+        found = {"Dagster": self.dagster_postgres_url or "", "MLflow": self.tracking_uri}
+        return {name: url for name, url in found.items() if url.startswith(POSTGRES)}
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of this installation."""
         return self.data_dir / "dagster_home"
@@ -165,7 +173,7 @@ def load_settings() -> Settings:
     store = PROJECT_ROOT / "mlflow" if is_default else data_dir / "mlflow"
     return Settings(
         data_dir=data_dir,
-        tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store / 'mlflow.db'}",
+        tracking_uri=_with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
         artifact_dir=store / "artifacts",
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
         new_secret_key_hex=env.get("BROWSE_NEW_SECRET_KEY") or None,
@@ -183,7 +191,20 @@ def load_settings() -> Settings:
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
         churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
+        dagster_postgres_url=_parse_postgres(env.get("BROWSE_DAGSTER_POSTGRES_URL")),
     )
+
+
+def _with_driver(url: str | None) -> str | None:
+    """A PostgreSQL address that names the driver that is installed: SQLAlchemy 2.1 would look for another."""
+    return re.sub(r"^postgres(ql)?://", POSTGRES, url) if url else None
+
+
+def _parse_postgres(text: str | None) -> str | None:
+    url = _with_driver(text)
+    if url is not None and not url.startswith(POSTGRES):
+        raise SettingsError(f"BROWSE_DAGSTER_POSTGRES_URL does not start with {POSTGRES}")
+    return url
 
 
 def _parse_as_of(text: str | None) -> datetime | None:

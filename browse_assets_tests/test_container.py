@@ -98,6 +98,19 @@ def test_a_missing_password_is_said(
     assert "run the service `init` first, or set MLFLOW_BACKEND_STORE_URI" in capsys.readouterr().err
 
 
+def test_dagster_is_on_the_postgres_of_the_password(
+    become: Callable[..., list[str]], settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BROWSE_POSTGRES_HOST", "postgres")
+    container.main(["init"])
+    password = (tmp_path / "secrets" / "dagster" / "password").read_text()
+    become("daemon")
+    assert os.environ["BROWSE_DAGSTER_POSTGRES_URL"] == f"postgresql+psycopg2://dagster:{password}@postgres/dagster"
+    written = (settings.dagster_home / "dagster.yaml").read_text()
+    assert "env: BROWSE_DAGSTER_POSTGRES_URL" in written
+    assert password not in written
+
+
 def test_the_two_web_servers(become: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     admin = become("webserver", "--host", "127.0.0.1")
     assert Path(admin[0]).name == "dagster-webserver"
@@ -151,6 +164,7 @@ def test_the_lock_lives_on_in_the_server(settings: Settings, tmp_path: Path) -> 
 
 def test_anything_else_is_a_command(become: Callable[..., list[str]]) -> None:
     assert become("dagster", "--version") == ["dagster", "--version"]
+    assert "DAGSTER_HOME" in os.environ
     assert container.SERVICE_FILE.read_text() == "command"
 
 

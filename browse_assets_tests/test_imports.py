@@ -23,11 +23,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": {"tables", "settings", "file_swap", "reference"},
     "rewriting": {"tables", "settings", "resources", "file_swap"},
     "byte_search": set(),
-    "dagster_records": set(),
+    "dagster_records": {"postgres_records", "settings"},
+    "postgres_records": set(),
     "tombstones": set(),
     "erasure": {
         "byte_search",
         "dagster_records",
+        "postgres_records",
         "readers",
         "resources",
         "rewriting",
@@ -41,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rotate_keys": {
         "byte_search",
         "dagster_records",
+        "postgres_records",
         "file_swap",
         "resources",
         "rewriting",
@@ -61,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "definitions": {"assets", "checks", "automation", "resources", "tables", "export_user", "removal"},
     "summary": {"resources", "settings", "sql"},
     "dictionary": {"settings", "tables"},
+    "architecture": {"settings"},
     "model_card": {"assets", "resources", "settings"},
     "run": {"definitions", "resources", "settings", "dagster_home", "summary", "sole_process"},
     "export": {"definitions", "dagster_home", "resources", "run", "settings", "sole_process"},
@@ -70,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"analysis", "assets", "resources", "scoring_app", "settings"},
     "scoring_app": {"resources"},
     "sole_process": set(),
+    "viewer_webserver": set(),
 }
 PURE = {"analysis", "sample_panel"}
 FORBIDDEN_IN_PURE = {"dagster", "mlflow", "duckdb", "sqlite3", "time"}
