@@ -404,7 +404,8 @@ class ExperimentTracker(dg.ConfigurableResource):
         if mlflow.get_experiment_by_name(experiment) is None:
             settings = load_settings()
             settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-            is_local = settings.tracking_uri.startswith("sqlite:")
+            # A database alone knows no place for files, and would take ./mlruns; a server knows its own.
+            is_local = not settings.tracking_uri.startswith(("http://", "https://"))
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)
