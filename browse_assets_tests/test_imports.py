@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "retention": {"assets", "resources", "rewriting", "settings"},
     "remove": {"dagster_home", "removal", "resources", "settings", "sole_process"},
-    "removal": {"dagster_records", "erasure", "resources", "retention", "settings"},
+    "removal": {"arrivals", "dagster_records", "erasure", "resources", "retention", "settings"},
     "rotate_keys": {
         "byte_search",
         "dagster_records",
