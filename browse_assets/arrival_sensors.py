@@ -123,29 +123,36 @@ def _new_tables(settings: Settings, files: list[InboxFile]) -> News:
     return News(len(changed), wants_everything=CONSENT in changed, load=load)
 
 
-@dg.sensor(jobs=_JOBS, minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    jobs=_JOBS,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run when a new or changed file rests in data/inbox or a folder in it. A file rests when "
+    "it was not written to for 10 s and nothing changed between two looks (15 s apart); in a folder that "
+    "never rests what rests is read every 5 minutes. .part, .tmp and hidden files are passed over. "
+    "Thousands of files are one run; what make run has read asks for none. A folder that cannot be read "
+    "is a failed look, never an empty folder. On from the start: files are put there to be read, and "
+    "reading them changes no model.",
+)
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Asks for a run when a new or changed file rests in `data/inbox` or a folder in it.
-
-    A file rests when it was not written to for 10 s and nothing changed between two looks (15 s apart); in a folder
-    that never rests what rests is read every 5 minutes. `.part`, `.tmp` and hidden files are passed over. Thousands of
-    files are one run; what `make run` has read asks for none. A folder that cannot be read is a failed look, never an
-    empty folder. On from the start: files are put there to be read, and reading them changes no model.
-    """
+    """Asks for a run when a new or changed file rests in `data/inbox` or a folder in it."""
     settings = load_settings()
     if not settings.inbox.exists() and not settings.vault_path.exists():
         return dg.SensorResult(skip_reason=dg.SkipReason("There is no data/inbox yet."), cursor=context.cursor)
     return _evaluate(context, "inbox", read_folder(settings.inbox, "inbox"), _new_files)
 
 
-@dg.sensor(jobs=_JOBS, minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    jobs=_JOBS,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run when a customer table in data/customers is new or has changed, by the rules of "
+    "inbox_sensor. Another consent table asks for everything, trainings included: who has withdrawn is in "
+    "what models learned from. A table that was taken away asks for nothing. On from the start: tables "
+    "are put there to be read, and consents that changed must not wait.",
+)
 def customers_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Asks for a run when a customer table in `data/customers` is new or has changed, by the rules of inbox_sensor.
-
-    Another consent table asks for everything, trainings included: who has withdrawn is in what models learned from. A
-    table that was taken away asks for nothing. On from the start: tables are put there to be read, and consents that
-    changed must not wait.
-    """
+    """Asks for a run when a customer table in `data/customers` is new or has changed, by the rules of inbox_sensor."""
     settings = load_settings()
     if not settings.customers.exists() and not settings.vault_path.exists():
         return dg.SensorResult(skip_reason=dg.SkipReason("There is no data/customers yet."), cursor=context.cursor)

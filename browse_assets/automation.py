@@ -7,7 +7,7 @@ warehouse. What does not: what an asset does (`assets/`), new files (`arrival_se
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import duckdb
@@ -17,6 +17,8 @@ from browse_assets.resources import DatabaseBusyError
 from browse_assets.settings import Settings, load_settings
 
 DRIFT_TAG = "churn_drift"
+# A day, less the hours by which one day's files may come earlier than the day before.
+DRIFT_PAUSE = timedelta(hours=20)
 
 # What learns from people, and so costs minutes and changes who is said to be what: by schedule, by drift or by hand,
 # never by each new file. topic_classifier is none of them: it learns from the project's own lists, and only when those
@@ -136,13 +138,17 @@ def is_run_unfinished(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1))
 
 
-@dg.sensor(job=ml_analysis_pipeline, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=ml_analysis_pipeline,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for everything, trainings included, when an erasure has taken away what compares people. Such "
+    "tables have no state any more, though Dagster remembers that they were made; models of the registry "
+    "may still know the person. Asked once for each state of the tables. On from the start: an erasure is "
+    "not done before it.",
+)
 def after_erasure_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Asks for everything, trainings included, when an erasure has taken away what compares people.
-
-    Such tables have no state any more, though Dagster remembers that they were made; models of the registry may still
-    know the person. Asked once for each state of the tables. On from the start: an erasure is not done before it.
-    """
+    """Asks for everything, trainings included, when an erasure has taken away what compares people."""
     if is_run_unfinished(context.instance):
         return dg.SkipReason("A run is going or waiting: looked at when it has ended.")
     try:
@@ -161,14 +167,17 @@ def after_erasure_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest |
     return dg.RunRequest(run_key=f"after-erasure-{standing.state}")
 
 
-@dg.schedule(job=data_refresh, cron_schedule="30 4 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+@dg.schedule(
+    job=data_refresh,
+    cron_schedule="30 4 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every table but trainings, once a day at 04:30 UTC, after retention (03:15). For what no sensor "
+    "sees: a run that failed and can succeed now, lists or code that changed, another BROWSE_AS_OF. On "
+    "from the start: with nothing new no row changes (20 s); before the first run, and while only the "
+    "sample panel is there, it asks for nothing.",
+)
 def data_refresh_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every table but trainings, once a day at 04:30 UTC, after retention (03:15).
-
-    For what no sensor sees: a run that failed and can succeed now, lists or code that changed, another BROWSE_AS_OF.
-    On from the start: with nothing new no row changes (20 s); before the first run, and while only the sample panel is
-    there, it asks for nothing.
-    """
+    """Every table but trainings, once a day at 04:30 UTC, after retention (03:15)."""
     del context
     settings = load_settings()
     if not settings.inbox.is_dir() or not settings.customers.is_dir():
@@ -186,14 +195,17 @@ def data_refresh_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest |
     return dg.RunRequest()
 
 
-@dg.schedule(job=ml_analysis_pipeline, cron_schedule="0 5 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING)
+@dg.schedule(
+    job=ml_analysis_pipeline,
+    cron_schedule="0 5 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Everything, trainings included, on Sundays at 05:00 UTC, after the daily refresh. A week adds 7 of "
+    "the 90 days that churn looks at; more often, models would change without having learned much, and "
+    "drift asks by itself. On from the start: what has not changed is not trained again, and a training "
+    "changes the champion only by the rule of every training. Before the first run it asks for nothing.",
+)
 def training_weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Everything, trainings included, on Sundays at 05:00 UTC, after the daily refresh.
-
-    A week adds 7 of the 90 days that churn looks at; more often, models would change without having learned much, and
-    drift asks by itself. On from the start: what has not changed is not trained again, and a training changes the
-    champion only by the rule of every training. Before the first run it asks for nothing.
-    """
+    """Everything, trainings included, on Sundays at 05:00 UTC, after the daily refresh."""
     del context
     settings = load_settings()
     if not settings.inbox.is_dir() or not settings.customers.is_dir():
@@ -272,14 +284,26 @@ def read_drift(settings: Settings) -> Drift | None:
     )
 
 
-@dg.sensor(job=churn_retraining, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def churn_drift_sensor() -> dg.RunRequest | dg.SkipReason:
-    """Asks for the job churn_retraining when churn_drift shows drift on data that no training has seen.
+def _trained_for_drift(instance: dg.DagsterInstance) -> bool:
+    """Whether a run that this sensor asked for began within DRIFT_PAUSE."""
+    since = datetime.now(UTC) - DRIFT_PAUSE
+    filters = dg.RunsFilter(job_name=churn_retraining.name, created_after=since)
+    return any(DRIFT_TAG in run.tags for run in instance.get_runs(filters))
 
-    Such data come from the job churn_scoring; after ml_analysis_pipeline, whose own training saw them, nothing is
-    asked: the same data would train the same models. The same drift asks once. On from the start: it only
-    reads, and a training changes the champion only by the rule of every training.
-    """
+
+@dg.sensor(
+    job=churn_retraining,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the job churn_retraining when churn_drift shows drift on data that no training has seen. "
+    "Such data come from data_refresh and churn_scoring; after ml_analysis_pipeline, whose own training "
+    "saw them, nothing is asked: the same data would train the same models. The same drift asks once, and "
+    "at most once in 20 hours, since where the champion stays the drift stays, and each new file would "
+    "train. On from the start: it only reads, and a training changes the champion only by the rule of "
+    "every training.",
+)
+def churn_drift_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Asks for the job churn_retraining when churn_drift shows drift on data that no training has seen."""
     try:
         drift = read_drift(load_settings())
     except UnreadableWarehouseError as error:
@@ -289,4 +313,6 @@ def churn_drift_sensor() -> dg.RunRequest | dg.SkipReason:
     found = f"{len(drift.features)} drifted ({', '.join(drift.features[:3])}) from version {drift.model_version}"
     if drift.is_trained_on:
         return dg.SkipReason(f"{found}, but the last training saw these data: the next asks for newer ones.")
+    if _trained_for_drift(context.instance):
+        return dg.SkipReason(f"{found}, and a training was asked for within 20 hours: the next one may be later.")
     return dg.RunRequest(run_key=drift.run_key, tags={DRIFT_TAG: found})

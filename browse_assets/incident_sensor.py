@@ -90,14 +90,17 @@ def _failed_step(event: dg.DagsterEvent) -> FailedStep:
     return FailedStep(event.step_key or "a step", kind, text)
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Writes a row of the table incidents for each failed run, and tells it to BROWSE_WEBHOOK_URL if that "
+    "is set. What failed, in words without personal data, and what to do. It asks for no run. An address "
+    "that does not answer is tried again at each look, 20 times, and the row says so. On from the start: "
+    "who is not looking at Dagster would not learn that last night's tables are missing; nothing leaves "
+    "this machine unless the address is set.",
+)
 def run_failure_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Writes a row of the table `incidents` for each failed run, and tells it to BROWSE_WEBHOOK_URL if that is set.
-
-    What failed, in words without personal data, and what to do. It asks for no run. An address that does not answer is
-    tried again at each look, 20 times, and the row says so. On from the start: who is not looking at Dagster would not
-    learn that last night's tables are missing; nothing leaves this machine unless the address is set.
-    """
+    """Writes a row of the table `incidents` for each failed run, and tells it to BROWSE_WEBHOOK_URL if that is set."""
     settings = load_settings()
     watch = Watch.parse(context.cursor)
     records = failed_runs(context.instance, watch.told_until)

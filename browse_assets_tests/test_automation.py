@@ -1,5 +1,6 @@
 """Jobs hold what they say, and the sensor asks for a training once for each drift that no training has seen."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,7 +18,7 @@ from browse_assets.automation import (
     training_weekly,
 )
 from browse_assets.definitions import defs
-from browse_assets.settings import Settings
+from browse_assets.settings import PROJECT_ROOT, Settings
 
 Scratch = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
@@ -92,6 +93,20 @@ def test_no_training_without_need(state: dict[str, Any], said: str, scratch_ware
     assert said in str(skipped.skip_message)
 
 
+def test_drift_that_stays_trains_once_a_day(scratch_warehouse: Scratch) -> None:
+    """Where the champion stays, each new file would find the drift again."""
+    with scratch_warehouse() as con:
+        fill(con)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.create_run_for_job(churn_retraining_stub(), tags={"churn_drift": "1 drifted"})
+        skipped = churn_drift_sensor(dg.build_sensor_context(instance=instance))
+    assert "within 20 hours" in str(skipped.skip_message)
+
+
+def churn_retraining_stub() -> dg.JobDefinition:
+    return dg.GraphDefinition(name="churn_retraining").to_job()
+
+
 def test_late_files_count_as_new_data(scratch_warehouse: Scratch) -> None:
     """Of the same days as the training's, but read after it."""
     with scratch_warehouse() as con:
@@ -119,6 +134,7 @@ def test_the_sensor_is_on_from_the_start() -> None:
 
 # The project's graph, with assets that do nothing: what follows what is a matter of keys, conditions and checks.
 FAILING: set[str] = set()
+MEANWHILE: dict[str, Callable[[], None]] = {}
 
 
 def stub_of(spec: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -128,7 +144,9 @@ def stub_of(spec: dg.AssetSpec) -> dg.AssetsDefinition:
         automation_condition=spec.automation_condition,
         group_name=spec.group_name,
     )
-    def stub() -> None: ...
+    def stub() -> None:
+        if spec.key.to_user_string() in MEANWHILE:
+            MEANWHILE[spec.key.to_user_string()]()
 
     return stub
 
@@ -180,7 +198,12 @@ def conditions() -> Iterator[Conditions]:
 
 def test_derived_tables_follow_once_and_not_what_a_check_has_stopped(conditions: Conditions) -> None:
     assert conditions.requested() == set()  # nothing was ever made: a file begins, no condition
+    asked_meanwhile: list[set[str]] = []
+    for name in ("user_days", "churn_scores"):
+        MEANWHILE[name] = lambda: asked_meanwhile.append(conditions.requested())
     assert conditions.run().success
+    MEANWHILE.clear()
+    assert asked_meanwhile == [set(), set()]  # nor while a run is making it all
     assert conditions.requested() == set()  # nothing is repeated after everything was made
     assert conditions.requested() == set()
     conditions.run("scrubbed_events")
@@ -283,3 +306,37 @@ def test_schedules_ask_only_where_something_was_begun(settings: Settings, scratc
     settings.inbox.rmdir()
     for schedule in (data_refresh_daily, training_weekly):
         assert "a mount that is missing" in str(asked(schedule).skip_message)
+
+
+README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8").split("\n## Automation\n")[1].split("\n## ")[0]
+
+
+def table_of_the_readme() -> dict[str, tuple[str, ...]]:
+    """Cells of each row, by name."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", README, flags=re.MULTILINE)
+    return {name: tuple(cells.split(" | ")) for name, cells in rows}
+
+
+def test_the_readme_lists_what_runs_by_itself() -> None:
+    table = table_of_the_readme()
+    sensors = {sensor.name: sensor for sensor in defs.sensors or []}
+    schedules = {schedule.name: schedule for schedule in defs.schedules or []}
+    assert set(table) == set(sensors) | set(schedules)
+    for name, (when, asks_for, default, why) in table.items():
+        definition = sensors.get(name) or schedules[name]
+        if name in sensors:
+            assert when == f"every {definition.minimum_interval_seconds} s"
+            jobs = {job.name for job in definition.jobs} if definition.has_jobs else set()
+        else:
+            assert when == f"`{definition.cron_schedule}`"
+            jobs = {definition.job_name}
+        # derived_tables_sensor asks for assets, run_failure_sensor for nothing.
+        assert set(re.findall(r"`(\w+)`", asks_for)) & {job.name for job in defs.jobs or []} == jobs
+        assert default == ("on" if definition.default_status.value == "RUNNING" else "off")
+        assert why
+        assert "On from the start: " in (definition.description or ""), name
+
+
+def test_the_readme_names_the_trainings() -> None:
+    (named,) = re.findall(r"\*\*Trainings\*\* \((.*?)\)", README, flags=re.DOTALL)
+    assert re.findall(r"`(\w+)`", named) == list(TRAININGS)
