@@ -15,12 +15,28 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
 
-help: ## show this list
-	@echo "make <target>:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 18
-	@echo "Variables: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
+# Targets by what they are for; one that is named nowhere here is listed last.
+EVERY_DAY := run ui notebook serve
+PEOPLE := release export erase purge rotate-keys
+MEASURED := test bench bench-churn privacy-report
+ENVIRONMENT := setup ner lock clean
+WRITTEN := sample domains dictionary model-card
 
-run: $(READY) ## materialize every asset from data/inbox (empty: from the sample panel), then sum up
+help: ## show this list
+	@if [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$${TERM:-dumb}" != dumb ]; then bold=$$(printf '\033[1m'); plain=$$(printf '\033[0m'); fi; \
+	list() { title="$$1"; shift; [ $$# = 0 ] || echo "$$bold$$title$$plain"; \
+	  for name; do sed -n "s/^\($$name\):.*## \(.*\)/\1|\2/p" Makefile | \
+	    { IFS='|' read -r name text; printf '  %-16s %s\n' "$$name" "$$text"; }; done; }; \
+	echo "make <target>: what it does"; \
+	list "Every day" $(EVERY_DAY); \
+	list "For and about people" $(PEOPLE); \
+	list "Tested and measured" $(MEASURED); \
+	list "The environment" $(ENVIRONMENT); \
+	list "Files of the project, written again" $(WRITTEN); \
+	list "More" $(filter-out help $(EVERY_DAY) $(PEOPLE) $(MEASURED) $(ENVIRONMENT) $(WRITTEN),$(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)); \
+	echo "Settings: see .env.example. Another Python: make setup PYTHON=/path/to/python3.12"
+
+run: $(READY) ## make every table and model from data/inbox (empty: from the sample panel), then sum up
 	@$(PY) -m browse_assets.run
 
 ui: $(READY) ## Dagster UI and MLflow UI together; Ctrl-C ends both
