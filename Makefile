@@ -65,8 +65,10 @@ privacy-report: $(READY) ## what the scrubbing removes and spares, counted on la
 ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 200 MB)
 
 notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
-	@PYTHONPATH=. $(PY) -m jupyterlab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
-	  --LabApp.news_url=None --LabApp.extension_manager=readonly notebooks/data_ml_pipeline.ipynb
+	@PYTHONPATH="$(CURDIR)" $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	  --LabApp.app_settings_dir="$(CURDIR)/notebooks/jupyterlab" --LabApp.extension_manager=readonly \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None \
+	  notebooks/data_ml_pipeline.ipynb
 
 notebook-clean: $(READY) ## empty the outputs of the notebook, as it is kept in git
 	@$(PY) -m jupyter nbconvert --clear-output --inplace notebooks/data_ml_pipeline.ipynb
