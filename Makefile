@@ -33,7 +33,7 @@ test: $(READY) ## linting, type checks and the tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench
