@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -104,9 +103,9 @@ def prepare_installation(shared_folder: Path) -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_store(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> str:
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One MLflow database for all tests of a worker: making its schema takes seconds."""
-    return f"sqlite:///{shutil.copy(prepared.empty_store(shared_folder), tmp_path_factory.mktemp('mlflow'))}"
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
 @pytest.fixture(scope="session")
