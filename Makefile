@@ -51,7 +51,7 @@ test: $(READY) ## linting, type checks and the tests
 	$(PY) -m mypy
 	@if [ -x $(VENV)/bin/hadolint ]; then echo "hadolint Dockerfile"; $(VENV)/bin/hadolint Dockerfile; else \
 	  echo "SKIPPED: hadolint (there is none for this platform): the Dockerfile is not linted"; fi
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench
