@@ -111,7 +111,8 @@ def test_the_lock_covers_the_project() -> None:
     wanted = [found for found in map(Requirement, texts) if found.name != project["name"]]  # an extra names others
     text = (ROOT / "requirements.lock").read_text()
     for requirement in wanted:
-        versions = re.findall(rf"^{re.escape(canonicalize_name(requirement.name))}==(\S+)", text, re.MULTILINE)
+        name = re.escape(canonicalize_name(requirement.name))
+        versions = re.findall(rf"^{name}(?:\[[^]]+\])?==(\S+)", text, re.MULTILINE)
         assert versions, f"{requirement.name} is not locked"
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
