@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn, churn_tuning
+from browse_assets.analysis import churn, churn_division, churn_tuning
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
