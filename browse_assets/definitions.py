@@ -1,10 +1,11 @@
 """Everything that Dagster sees, registered by name; policy is applied to the whole graph, once.
 
 What belongs here: the list of assets, checks, jobs and resources, and what is true of all of them
-(owner, kinds, table name, column schema, pool, code links). What does not: any asset's own facts.
+(owner, kinds, table name, column schema, pool, code links, freshness). What does not: any asset's own facts.
 """
 
 import warnings
+from datetime import timedelta
 
 import dagster as dg
 
@@ -103,6 +104,16 @@ ASSETS = [
 ]
 
 
+# The daily refresh is due after 24 h, and one that was missed is caught up with by the next: late after 26 h, stale
+# after two were missed. Trainings are weekly. topic_classifier is remade with the tables; it learns from no panel.
+DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26))
+WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
+
+
+def _freshness(name: str) -> dg.FreshnessPolicy:
+    return WEEKLY if name in TRAINED - {"topic_classifier"} else DAILY
+
+
 def _personal_data(table: Table) -> str:
     """Rows about people under a pseudonym are personal data still (GDPR recital 26)."""
     if table.database == "vault":
@@ -120,6 +131,7 @@ def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(
         owners=[OWNER],
         kinds=kinds,
+        freshness_policy=_freshness(name),
         tags={
             **spec.tags,
             "personal_data": _personal_data(table),
@@ -150,6 +162,7 @@ def _with_file_policy(spec: dg.AssetSpec, kinds: set[str], purposes: tuple[str, 
     return spec.replace_attributes(
         owners=[OWNER],
         kinds=kinds,
+        freshness_policy=_freshness(spec.key.to_user_string()),
         tags={**spec.tags, "personal_data": "no", **{f"purpose/{purpose}": "" for purpose in purposes}},
     ).merge_attributes(metadata={"dagster/storage_kind": "file", "purposes": ", ".join(purposes)})
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from duckdb_extensions import import_extension
 
 from browse_assets.file_swap import JOURNAL, finish, remove_parts
+from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.files import ReferenceFileError
 from browse_assets.reference.merging import merge_own_rows
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings, load_settings
@@ -44,15 +45,15 @@ LOCK_WAIT_SECONDS = 60.0
 LOCK_RETRY_SECONDS = 0.2
 
 
-class VaultKeyError(Exception):
+class VaultKeyError(ForeseenError):
     """The key is missing, malformed, or not the one that the vault was written with."""
 
 
-class DatabaseBusyError(Exception):
+class DatabaseBusyError(ForeseenError):
     """Another process has kept a database for longer than LOCK_WAIT_SECONDS."""
 
 
-class PrivateDataError(Exception):
+class PrivateDataError(ForeseenError):
     """A statement over personal data failed; the engine's own text could quote a value and is withheld."""
 
 
@@ -184,16 +185,14 @@ def open_databases(
     """
     finish(settings.data_dir)
     settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    con = duckdb.connect(":memory:")
+    con = duckdb.connect(":memory:") if vault is None else _connect_with_crypto()
     try:
         if vault is not None:
-            # DuckDB encrypts only with this extension's crypto module; loading it takes 0.4 s.
-            import_extension("httpfs", con=con)
-            con.execute("LOAD httpfs")
             con.execute("SET temp_file_encryption = true")
         con.execute("SET temp_directory = ?", [str(settings.scratch / "spill")])
         con.execute("SET autoinstall_known_extensions = false")
-        con.execute("SET enable_progress_bar = false")
+        # As a pragma: in a notebook DuckDB refuses to SET it where ipywidgets are missing.
+        con.execute("PRAGMA disable_progress_bar")
         con.execute("SET TimeZone = 'UTC'")
         # Text scans carry no row estimate, so these two build hash tables on the events: off,
         # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).
@@ -212,6 +211,39 @@ def open_databases(
         yield con
     finally:
         con.close()
+
+
+# Time and size of the extension files whose signature DuckDB has checked in this process.
+_CHECKED: dict[Path, tuple[int, int]] = {}
+
+
+def _connect_with_crypto() -> duckdb.DuckDBPyConnection:
+    """A connection with the crypto module without which DuckDB does not encrypt.
+
+    DuckDB checks the module's signature at each load, over all of the file: 0.14 CPU s, fifty times in a run. Here it
+    is checked once in a process, and again when the file has changed.
+    """
+    is_checked = bool(_CHECKED) and all(path.exists() and _stamp(path) == stamp for path, stamp in _CHECKED.items())
+    con = duckdb.connect(":memory:", config={"allow_unsigned_extensions": is_checked})
+    try:
+        if not is_checked:
+            import_extension("httpfs", con=con)
+        con.execute("LOAD httpfs")
+        if not is_checked:
+            found = con.execute("SELECT install_path FROM duckdb_extensions() WHERE extension_name = 'httpfs'")
+            _CHECKED.clear()
+            _CHECKED.update(
+                {path: _stamp(path) for (name,) in found.fetchall() if name and (path := Path(name)).exists()}
+            )
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _attach_vault(
@@ -372,7 +404,8 @@ class ExperimentTracker(dg.ConfigurableResource):
         if mlflow.get_experiment_by_name(experiment) is None:
             settings = load_settings()
             settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-            is_local = settings.tracking_uri.startswith("sqlite:")
+            # A database alone knows no place for files, and would take ./mlruns; a server knows its own.
+            is_local = not settings.tracking_uri.startswith(("http://", "https://"))
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from browse_assets.ports import HOST
 from browse_assets.settings import PROJECT_ROOT
 
-HOST = "127.0.0.1"  # no server asks who one is: nothing but this machine may reach them
 # What deserves a line on the terminal; everything is in the log file.
 IMPORTANT = re.compile(r"\b(ERROR|CRITICAL|RUN_START|RUN_SUCCESS|RUN_FAILURE|RUN_CANCELED)\b")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -7,17 +7,18 @@ What belongs here: which servers, on which ports, for how long. What does not: o
 import argparse
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from browse_assets.command_line import leave, run_command
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
-from browse_assets.server_process import HOST, Server
-from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
-from browse_assets.sole_process import AlreadyRunningError, sole_process
+from browse_assets.ports import HOST, choose_port
+from browse_assets.server_process import Server
+from browse_assets.settings import PROJECT_ROOT, Settings, load_settings
+from browse_assets.sole_process import AlreadyRunningError, Lock, sole_process
 
 START_SECONDS = 180.0  # 15 s when idle; the first creation of MLflow's schema and a busy machine add
 END_SECONDS = 10.0  # Dagster gives a run that long to note that it was interrupted; then it is killed
@@ -40,19 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     workspace = parser.parse_args(arguments).workspace.resolve()
     stop = Stop()
-    try:
-        settings = load_settings()
+    return run_command(lambda _: _work(workspace, stop), waits=False)
+
+
+def _work(workspace: Path, stop: "Stop") -> int:
+    settings = load_settings()
+    with sole_process(settings.data_dir, "ui") as lock:
         ports = choose_ports(settings)
-        about = ", ".join(f"http://{HOST}:{port}" for port in ports.values())
-        with sole_process(settings.data_dir, "ui", about) as lock:
-            servers = _servers(settings, ports, workspace)
-            return _serve(servers, _environment(settings, ports), lock, stop)
-    except (SettingsError, AlreadyRunningError) as error:
-        print(f"Not started: {error}.", file=sys.stderr)
-        return 2
-    except UiError as error:
-        print(error, file=sys.stderr)
-        return 1
+        lock.tell(", ".join(f"http://{HOST}:{port}" for port in ports.values()))
+        try:
+            return _serve(_servers(settings, ports, workspace), _environment(settings, ports), lock, stop)
+        except UiError as error:
+            print(error, file=sys.stderr)
+            return 1
 
 
 class Stop:
@@ -84,30 +85,9 @@ def choose_ports(settings: Settings) -> dict[str, int]:
     Raises:
         SettingsError: no port is free.
     """
-    chosen: dict[str, int] = {}
-    wanted_ports = {"BROWSE_DAGSTER_PORT": settings.dagster_port, "BROWSE_MLFLOW_PORT": settings.mlflow_port}
-    for variable, wanted in wanted_ports.items():
-        candidates = [port for port in range(wanted, 65536) if port not in chosen.values()]
-        port = next((port for port in candidates[:100] if _is_free(port)), None)
-        if port is None:
-            raise SettingsError(f"no port from {wanted} on is free; set {variable} to another")
-        if port != wanted:
-            print(f"Port {wanted} is in use: taking {port} instead ({variable} chooses another).")
-        chosen[variable] = port
-    return chosen
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:  # also finds one that listens on every address (macOS)
-            return False
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+    dagster = choose_port(settings.dagster_port, "BROWSE_DAGSTER_PORT")
+    mlflow = choose_port(settings.mlflow_port, "BROWSE_MLFLOW_PORT", taken=(dagster,))
+    return {"BROWSE_DAGSTER_PORT": dagster, "BROWSE_MLFLOW_PORT": mlflow}
 
 
 def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> list[Server]:
@@ -124,32 +104,33 @@ def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> l
     # without the server could not read them.
     artifacts = str(settings.artifact_dir.resolve())
     mlflow_arguments = ["mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1"]
-    mlflow_arguments += ["--backend-store-uri", settings.tracking_uri]
     mlflow_arguments += ["--default-artifact-root", artifacts, "--artifacts-destination", artifacts]
     return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log")]
 
 
 def _environment(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
+    home = str(prepare_dagster_home(settings))
     return {
         **os.environ,
         **{variable: str(port) for variable, port in ports.items()},  # for links between the two
         "BROWSE_DATA_DIR": str(settings.data_dir),
-        "DAGSTER_HOME": str(prepare_dagster_home(settings)),
+        "DAGSTER_HOME": home,
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes for jobs that nobody sends
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,  # may hold a password: no argument, which `ps` shows
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _serve(servers: Sequence[Server], environment: Mapping[str, str], lock: int, stop: Stop) -> int:
+def _serve(servers: Sequence[Server], environment: Mapping[str, str], lock: Lock, stop: Stop) -> int:
     names = " and ".join(server.name for server in servers)
     print(f"Starting {names} (about 20 seconds) ...", flush=True)
     _end_orphaned_runs(Path(environment["BROWSE_DATA_DIR"]), environment["DAGSTER_HOME"])
     try:
         for server in servers:
-            server.start(environment, lock)
+            server.start(environment, lock.descriptor)
         deadline = time.monotonic() + START_SECONDS
         if _watch(servers, stop, until=lambda: all(server.answers() for server in servers), by=deadline):
             for server in servers:
@@ -213,4 +194,4 @@ def _end_orphaned_runs(data_dir: Path, home: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

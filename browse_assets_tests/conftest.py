@@ -1,7 +1,9 @@
 """Fixtures: an installation of its own for each test, never the developer's data."""
 
+import functools
 import hashlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,15 +12,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import hypothesis
 import pytest
 
 from browse_assets.resources import open_databases
 from browse_assets.settings import PROJECT_ROOT, Settings, load_settings
+from browse_assets_tests import prepared
+from browse_assets_tests.cpu_seconds import CpuSeconds
+from browse_assets_tests.prepared import SECRET, FullRun
 
 REAL_FILES = PROJECT_ROOT.parent / "shared" / "real"
-SECRET = "ab" * 32
 
 # Steady in CI: the same examples each time, and no limit that a busy machine would break.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
@@ -26,16 +31,109 @@ hypothesis.settings.load_profile("project")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
+# On small data two threads, which wait by spinning, cost more CPU time than one, and the workers of pytest-xdist have
+# all cores already. Workers and the processes that tests start inherit it.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end what each file cost."""
+    config.pluginmanager.register(CpuSeconds())
 
 
 @pytest.fixture(scope="session")
-def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One MLflow database for all tests: making its schema takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of this run: see `prepared.py`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full_run(shared_folder: Path) -> FullRun:
+    """A finished installation with all tables, a champion of churn, its MLflow and Dagster records: only to be read.
+
+    The first test that asks makes it (about two minutes); `finished_copy` is one to change.
+    """
+    return prepared.full_run(shared_folder)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_store: str) -> Settings:
+def finished_copy(full_run: FullRun, tmp_path: Path) -> Path:
+    """The data folder of `full_run`, copied for one test; its key is `SECRET`."""
+    return prepared.copy_installation(full_run.data_dir, tmp_path / "finished")
+
+
+@pytest.fixture(scope="session")
+def prepare_installation(shared_folder: Path) -> Callable[[Path], None]:
+    """Lay the topics' training and MLflow's empty store into a data folder, for a run in a process of its own."""
+    return lambda data_dir: prepared.prepare_installation(data_dir, shared_folder)
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> str:
+    """One MLflow database for all tests of a worker: making its schema takes seconds."""
+    return f"sqlite:///{shutil.copy(prepared.empty_store(shared_folder), tmp_path_factory.mktemp('mlflow'))}"
+
+
+@pytest.fixture(scope="session")
+def shared_topic_training(shared_folder: Path) -> Iterator[None]:
+    """The classifier is trained once in all, as its training depends on the project's lists alone."""
+    import numpy as np
+
+    from browse_assets.assets import topics
+
+    train = topics._training
+
+    @functools.cache
+    def from_shared(rules: str) -> Any:
+        from browse_assets.analysis.topic_training import TopicTraining
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(topics, "_training", train)
+            file = prepared.topic_training(shared_folder)
+        with np.load(file, allow_pickle=False) as parts:
+            assert str(parts["rules"]) == rules, "the sources changed during the tests"
+            return TopicTraining.from_arrays(parts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topics, "_training", from_shared)
+        yield
+
+
+@pytest.fixture(scope="session")
+def blank_picture() -> bytes:
+    """What stands for each drawn figure."""
+    return prepared.blank_picture()
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch, blank_picture: bytes) -> None:
+    """Figures are made, and saved as a blank picture: drawing is half of what a small materialization costs.
+
+    They are drawn in the full run, which fails if one cannot be, and in the tests of figures.
+    """
+    from matplotlib.figure import Figure
+
+    def save(_: Figure, file: Any, **options: Any) -> None:
+        if hasattr(file, "write"):
+            file.write(blank_picture)
+        else:
+            Path(file).write_bytes(blank_picture)
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mlflow_store: str,
+    shared_topic_training: None,
+    undrawn: None,
+) -> Settings:
     """An installation with an empty inbox and a known key."""
     for name in (
         "BROWSE_AS_OF",
@@ -60,17 +158,22 @@ def warehouse(settings: Settings) -> Callable[..., list[tuple[Any, ...]]]:
     """Rows of a SELECT over the warehouse, and over the vault as `vault.<table>`."""
 
     def query(select: str) -> list[tuple[Any, ...]]:
-        with open_databases(settings, vault="read", warehouse="read") as con:
+        with open_databases(settings, vault="read" if "vault" in select else None, warehouse="read") as con:
             return con.execute(select).fetchall()
 
     return query
 
 
-@pytest.fixture
-def materialize(settings: Settings) -> Callable[..., Any]:
-    """Materialize assets by name (all of them without names) with their checks, in process."""
-    import dagster as dg
+@pytest.fixture(scope="session")
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster's records in memory, for all tests of a worker: to make them takes 0.3 CPU s."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
+
+@pytest.fixture
+def materialize(settings: Settings, dagster_instance: dg.DagsterInstance) -> Callable[..., Any]:
+    """Materialize assets by name (all of them without names) with their checks, in process."""
     from browse_assets.definitions import ASSETS, CHECKS
     from browse_assets.resources import Databases, ExperimentTracker
 
@@ -82,6 +185,7 @@ def materialize(settings: Settings) -> Callable[..., Any]:
             [*ASSETS, *CHECKS],
             selection=wanted,
             resources={"databases": Databases(), "tracker": ExperimentTracker()},
+            instance=dagster_instance,
             raise_on_error=raise_on_error,
         )
 

@@ -55,8 +55,8 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
     Reads `customers/{customers,transactions,service_interactions,churn_labels,consent}.{csv,parquet}`; each
     is optional. A table is replaced when its file changes, and kept when its file cannot be read; but a
     consent table that cannot be read fails the asset, and with it all that would leave the vault. So does, in a
-    run that no person started, one that is gone.
-    Rows of erased people are left out.
+    run that no person started, one that is gone. Rows of erased people are left out. Caveat: without a consent table
+    everybody counts as consenting; with one of 0 rows, nobody.
     """
     settings = databases.settings
     failed: dict[str, str] = {}
@@ -186,7 +186,8 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
 
     Declared attributes are kept only where they cannot single anybody out: at most 20 values, each
     shared by at least five people. Names, addresses and free text never leave the vault, nor does anything
-    of people without a consent in force at as_of, where there is a consent table.
+    of people without a consent in force at as_of, where there is a consent table. Caveat: an attribute with any value
+    of fewer than 5 people is left out for everybody.
     """
     settings = databases.settings
     keys = load_keys(settings)
