@@ -126,7 +126,9 @@ def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> l
     mlflow_arguments = ["mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1"]
     mlflow_arguments += ["--backend-store-uri", settings.tracking_uri]
     mlflow_arguments += ["--default-artifact-root", artifacts, "--artifacts-destination", artifacts]
-    return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log")]
+    # At its root it opens on its pages for language models.
+    experiments = "/#/experiments?workflowType=machine_learning"
+    return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log", experiments)]
 
 
 def _environment(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
@@ -153,9 +155,7 @@ def _serve(servers: Sequence[Server], environment: Mapping[str, str], lock: int,
         deadline = time.monotonic() + START_SECONDS
         if _watch(servers, stop, until=lambda: all(server.answers() for server in servers), by=deadline):
             for server in servers:
-                # MLflow opens on its pages for language models; what was clicked is remembered.
-                hint = "  (click 'Model training' at the top left)" if server.name == "MLflow" else ""
-                print(f"{server.name:<8} {server.address}{hint}")
+                print(f"{server.name:<8} {server.address}{server.first_page}")
             print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
             _watch(servers, stop, until=lambda: False, by=float("inf"))
         print(f"\nEnding {names} ...", flush=True)
