@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
+.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card screenshots
 
 help: ## show this list
 	@echo "make <target>:"
@@ -74,6 +74,9 @@ domains: $(READY) ## write data/reference/domains.csv again from its sources; ne
 
 model-card: $(READY) ## write docs/churn_model_card.md again, after make run on the sample panel
 	@$(PY) -m browse_assets.model_card
+
+screenshots: $(READY) ## take the pictures in docs/ again, after make run on the sample panel
+	@$(PY) -m browse_assets_tests.screenshots
 
 dictionary: $(READY) ## write the data dictionary into the README again
 	@$(PY) -m browse_assets.dictionary
