@@ -13,14 +13,14 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
+.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card screenshots
 
 # Targets by what they are for; one that is named nowhere here is listed last.
 EVERY_DAY := run ui notebook serve
 PEOPLE := release export erase purge rotate-keys
 MEASURED := test bench bench-churn privacy-report
 ENVIRONMENT := setup ner lock clean
-WRITTEN := sample domains dictionary model-card
+WRITTEN := sample domains dictionary model-card screenshots
 
 help: ## show this list
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$${TERM:-dumb}" != dumb ]; then bold=$$(printf '\033[1m'); plain=$$(printf '\033[0m'); fi; \
@@ -96,6 +96,9 @@ domains: $(READY) ## write data/reference/domains.csv again from its sources; ne
 
 model-card: $(READY) ## write docs/churn_model_card.md again, after make run on the sample panel
 	@$(PY) -m browse_assets.model_card
+
+screenshots: $(READY) ## take the pictures in docs/ again, after make run on the sample panel
+	@$(PY) -m browse_assets_tests.screenshots
 
 image: ## build the container images with Docker or buildah: make image STAND_IN=1 where no registry is reached
 	@BASE="$(BASE)" TAG="$(TAG)" STAND_IN="$(STAND_IN)" PIP_CONF="$(PIP_CONF)" CA_BUNDLE="$(CA_BUNDLE)" deploy/build_images.sh

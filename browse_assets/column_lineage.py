@@ -6,6 +6,7 @@ value is made of; what only filters, joins or groups is not listed. Tables whose
 models, recognised products) have no entry, rather than a guess.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -225,6 +226,8 @@ class _Tracer:
     def __init__(self, steps: tuple[Step, ...]) -> None:
         from sqlglot.optimizer.scope import build_scope
 
+        # It tells of every index that it counts from 0, between the lines of `make run`.
+        logging.getLogger("sqlglot").setLevel(logging.WARNING)
         schema = dict(_stored_columns())
         self._order = {step.name: place for place, step in enumerate(steps)}
         self._computed = {step.name: step.columns for step in steps if isinstance(step, Computed)}

@@ -412,8 +412,10 @@ class ExperimentTracker(dg.ConfigurableResource):
     """MLflow, pointed at this installation's store."""
 
     @contextmanager
-    def training_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> "Iterator[mlflow.ActiveRun]":
-        """A parent run in the experiment, which is made on first use."""
+    def training_run(
+        self, experiment: str, name: str, tags: Mapping[str, str], *, note: str = ""
+    ) -> "Iterator[mlflow.ActiveRun]":
+        """A parent run in the experiment, which is made on first use and described by `note`."""
         mlflow = self.client()
         if mlflow.get_experiment_by_name(experiment) is None:
             settings = load_settings()
@@ -423,7 +425,12 @@ class ExperimentTracker(dg.ConfigurableResource):
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)
-        self._end_orphans(mlflow.MlflowClient(), mlflow.get_experiment_by_name(experiment).experiment_id)
+        client, experiment_id = mlflow.MlflowClient(), mlflow.get_experiment_by_name(experiment).experiment_id
+        # MLflow shows its pages for language models unless an experiment says that it is of the other kind.
+        client.set_experiment_tag(experiment_id, "mlflow.experimentKind", "custom_model_development")
+        if note:
+            client.set_experiment_tag(experiment_id, "mlflow.note.content", note)
+        self._end_orphans(client, experiment_id)
         with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
             yield run
 

@@ -25,8 +25,11 @@ class Server:
     """One server: a process group of its own, so that the terminal's Ctrl-C reaches only this module
     and everything that the server started can be ended with it."""
 
-    def __init__(self, name: str, port: int, health: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, port: int, health: str, arguments: Sequence[str], log: Path, first_page: str = ""
+    ) -> None:
         self.name = name
+        self.first_page = first_page  # after the address: what a person should see first
         self.address = f"http://{HOST}:{port}"
         self._port = port
         self._health = health

@@ -111,7 +111,9 @@ def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> l
     artifacts = str(settings.artifact_dir.resolve())
     mlflow_arguments = ["mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1"]
     mlflow_arguments += ["--default-artifact-root", artifacts, "--artifacts-destination", artifacts]
-    return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log")]
+    # At its root it opens on its pages for language models.
+    experiments = "/#/experiments?workflowType=machine_learning"
+    return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log", experiments)]
 
 
 def without_login(address: str) -> str:
@@ -151,9 +153,7 @@ def _serve(servers: Sequence[Server], environment: Mapping[str, str], lock: Lock
             is_up = _watch(servers, stop, until=lambda: all(server.answers() for server in servers), by=deadline)
         if is_up:
             for server in servers:
-                # MLflow opens on its pages for language models; what was clicked is remembered.
-                hint = "  (click 'Model training' at the top left)" if server.name == "MLflow" else ""
-                print(f"{server.name:<8} {server.address}{hint}")
+                print(f"{server.name:<8} {server.address}{server.first_page}")
             print("Ctrl-C ends both." if len(servers) > 1 else "Ctrl-C ends it.", flush=True)
             _watch(servers, stop, until=commands.look, by=float("inf"))
         print(f"\nEnding {names} ...", flush=True)

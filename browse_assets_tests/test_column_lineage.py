@@ -1,5 +1,7 @@
 """Which column comes from which: known columns, and that nothing is said which cannot be."""
 
+import logging
+
 import dagster as dg
 import pytest
 
@@ -88,6 +90,13 @@ def test_dagster_is_told_the_assets_and_people_the_lists_too() -> None:
     assert told.deps_by_column["topic_id"] == []
     assert "| topic_id | domains.csv: topic_id; topics.csv: topic_id |" in shown["column lineage"].value
     assert "| sessions | **scrubbed_events**: session_id |" in shown["column lineage"].value
+
+
+def test_nothing_is_said_on_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    """sqlglot logs each array index that it reads, which would stand between the lines of `make run`."""
+    with caplog.at_level(logging.INFO):
+        _Tracer((Select("a", "SELECT (list(domain))[1] AS domain FROM user_days"),))
+    assert caplog.records == []
 
 
 def test_what_python_computes_is_not_guessed() -> None:

@@ -265,6 +265,15 @@ def _limits(training: ChurnTraining, data: TrainingData) -> str:
     return "\n".join(lines)
 
 
+def candidate_note(row: Mapping[Any, Any], *, is_champion: bool) -> str:
+    """One sentence for a run of MLflow: a candidate's standing and what it is judged by, from its row of the table."""
+    standing = "The champion from now on" if is_champion else "A candidate of this training"
+    return (
+        f"{standing}: log loss {row['log_loss']:.3f} (95 % interval {row['log_loss_low']:.3f} to "
+        f"{row['log_loss_high']:.3f}), ROC AUC {row['roc_auc']:.3f}, on {row['people']:.0f} people of the test."
+    )
+
+
 def version_note(training: ChurnTraining, promotion: Promotion, data: TrainingData) -> str:
     """What a version is, for its page in the registry: short, since a registry may hold 5,000 characters of it."""
     best = str(training.best)

@@ -236,6 +236,35 @@ def bar_figure(
     return figure
 
 
+def grouped_bar_figure(
+    rows: Sequence[tuple[str, Sequence[float]]], parts: Sequence[str], *, title: str, value_label: str = ""
+) -> "Figure":
+    """Several bars for each name, one per part, from wide to narrow: a funnel by product.
+
+    Args:
+        rows: name, and an amount for each part (0 is not drawn); the first nine are shown.
+        parts: what the amounts are, in the order of the rows' amounts; at most 8.
+        title: above the bars.
+        value_label: what an amount means, with its unit.
+    """
+    names, amounts = [name for name, _ in rows[:9]], [numbers for _, numbers in rows[:9]]
+    figure, axes = canvas(title, value_label, "")
+    height = 0.84 / max(len(parts), 1)
+    for place, (colour, part) in enumerate(zip(PALETTE, parts, strict=False)):
+        values = [numbers[place] for numbers in amounts]
+        bars = axes.barh(
+            np.arange(len(names)) + (place + 0.5) * height - 0.42, values, height, color=colour, label=part
+        )
+        axes.bar_label(bars, [_amount(value) if value else "" for value in values], padding=3, fontsize=8)
+    axes.set_yticks(np.arange(len(names)), [short_label(name) for name in names])
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(False, axis="y")
+    if names:
+        legend(axes)
+    return figure
+
+
 def stacked_bar_figure(rows: Sequence[tuple[str, str, float]], *, title: str, value_label: str = "") -> "Figure":
     """Amounts by name and part, the largest on top: how much in all, and which parts it consists of.
 

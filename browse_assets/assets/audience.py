@@ -155,9 +155,10 @@ def audience_attributes(databases: Databases, tracker: ExperimentTracker) -> dg.
             con,
             AUDIENCE_ATTRIBUTES,
             preview_select="SELECT attribute, value, count(*) AS people, avg(probability) AS mean_probability "
-            "FROM audience_attributes GROUP BY ALL ORDER BY 1, 3 DESC, 2",
+            "FROM audience_attributes GROUP BY ALL "
+            f"HAVING count(*) >= {databases.settings.min_group} ORDER BY 1, 3 DESC, 2",
             preview_rows=40,
-            extra=bar_plot("people by attribute", counts),
+            extra=bar_plot("people by attribute", counts, databases.settings.min_group),
         )
 
 

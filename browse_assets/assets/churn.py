@@ -25,7 +25,7 @@ from browse_assets.assets.churn_snapshots import (
 from browse_assets.assets.customers import customer_folder
 from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
-from browse_assets.assets.training import run_link
+from browse_assets.assets.training import compare_link, run_link
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -142,6 +142,8 @@ def churn_model(
                 best = str(training.best)
                 extra["reliability"] = plot(calibration_figure(outcome, {best: curves[best]}), "reliability")
                 extra["lift"] = plot(lift_figure(outcome, {best: curves[best]}), "lift")
+        runs = con.execute("SELECT mlflow_run_id FROM churn_model ORDER BY log_loss, model").fetchall()
+        extra |= compare_link(read_state(con, "churn_model").mlflow_run, [run for (run,) in runs if run])
         return table_result(
             con,
             CHURN_MODEL,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from browse_assets.assets.experiment_notes import TRAINING_NOTES
 from browse_assets.assets.training import REQUIREMENTS, LoggedTraining, log_data, run_path, run_tags
 from browse_assets.resources import ExperimentTracker
 
@@ -60,12 +61,11 @@ def log_churn(
         incumbent: the champion that the decision was about.
     """
     from browse_assets.analysis.churn import SEED
-    from browse_assets.analysis.churn_card import EXPERIMENT_NOTE, model_card
+    from browse_assets.analysis.churn_card import EXPERIMENT_NOTE, candidate_note, model_card
 
     mlflow = tracker.client()
-    tags = run_tags(context, data.as_of) | _tags(training, promotion, data)
-    with tracker.training_run("churn", "churn", tags) as parent:
-        mlflow.MlflowClient().set_experiment_tag(parent.info.experiment_id, "mlflow.note.content", EXPERIMENT_NOTE)
+    tags = run_tags(context, data.as_of, TRAINING_NOTES["churn"]) | _tags(training, promotion, data)
+    with tracker.training_run("churn", "churn", tags, note=EXPERIMENT_NOTE) as parent:
         mlflow.log_params(_params(training, data))
         mlflow.log_text(promotion.reason, "reason.txt")
         mlflow.log_text(model_card(training, promotion, data, audit, min_group=min_group, seed=SEED), "model_card.md")
@@ -77,7 +77,8 @@ def log_churn(
         models: dict[str, Any] = {}
         for row in training.table.to_dict("records"):
             name = str(row["model"])
-            with mlflow.start_run(run_name=name, nested=True, tags=run_tags(context, data.as_of)) as run:
+            tags = run_tags(context, data.as_of, candidate_note(row, is_champion=name == promotion.promoted))
+            with mlflow.start_run(run_name=name, nested=True, tags=tags) as run:
                 nested[name] = run.info.run_id
                 models[name] = _log_candidate(mlflow, training, name, row, min_group)
         _register(mlflow, training, promotion, data, models, context.run.run_id, incumbent)
@@ -166,10 +167,12 @@ def _importance_figure(importances: "pd.DataFrame", name: str) -> Any:
 
 
 def _metrics(row: "dict[Any, Any]") -> dict[str, float]:
+    """The numbers of a candidate; first what it is judged by: MLflow's comparison draws the first one."""
+    leading = [name for name in ("log_loss", "roc_auc", "average_precision", "brier") if name in row]
     return {
-        str(key): float(value)
-        for key, value in row.items()
-        if key not in ("model", "threshold") and value is not None and value == value
+        str(key): float(row[key])
+        for key in [*leading, *(key for key in row if key not in leading)]
+        if key not in ("model", "threshold") and row[key] is not None and row[key] == row[key]
     }
 
 

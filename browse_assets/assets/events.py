@@ -176,7 +176,7 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
         return table_result(
             con,
             SCRUBBED_EVENTS,
-            preview_select="SELECT event_time, url, title, search_terms, transition, dwell_seconds "
+            preview_select="SELECT event_time, domain, left(title, 32) AS title, transition, dwell_seconds AS dwell "
             "FROM scrubbed_events ORDER BY event_time DESC, event_id LIMIT 5",
             extra=withheld | ({"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {}),
         )

@@ -15,12 +15,12 @@ from browse_assets.analysis.finance_hosts import HostWord, HostWords, describe_f
 from browse_assets.analysis.hosts import public_suffix
 from browse_assets.assets.events import scrubbed_events
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
-from browse_assets.assets.reporting import bar_plot, table_result
+from browse_assets.assets.reporting import bar_plot, grouped_bar_plot, table_result
 from browse_assets.assets.state import EMPTY, read_state, require_state, write_state
 from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_reference, transaction
 from browse_assets.settings import REFERENCE_DIR
 from browse_assets.sql import read_sql
-from browse_assets.tables import FINANCE_FLAGS, FINANCE_PRODUCTS, FORBIDDEN_USES, PAGE_FINANCE
+from browse_assets.tables import FINANCE_FLAGS, FINANCE_PRODUCTS, FORBIDDEN_USES, NEVER_TOLD_PRODUCTS, PAGE_FINANCE
 
 # What of a page the patterns are matched on.
 _TEXTS = {
@@ -37,6 +37,9 @@ _LISTS = {
     "finance_intents": ("intent", "SELECT intent, pattern FROM reference_finance_intents WHERE field = '{}'"),
     "finance_vetoes": ("veto", "SELECT veto, pattern FROM reference_finance_vetoes WHERE field = '{}'"),
 }
+
+# From all who looked once to who is interested now; customers are apart, they need not have shopped.
+_FUNNEL = ("shopped in 1 session or more", "in 2 or more", "interested", "customers")
 
 # Where a bank, lender or insurer that no list and no name gives away says what it is.
 _SIGN_TEXT = "concat_ws(' ', title_text, about_text)"
@@ -253,11 +256,10 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
 
         refresh_as_of(con, databases.settings, (FINANCE_FLAGS,), compute, upstream="page_finance")
         funnel = con.execute(
-            "SELECT finance_product || ' (' || what || ')', people FROM ("
-            "SELECT finance_product, 'interested' AS what, count(*) AS people FROM finance_flags "
-            "WHERE is_interested GROUP BY ALL UNION ALL "
-            "SELECT finance_product, 'customer', count(*) FROM finance_flags WHERE is_customer GROUP BY ALL"
-            ") ORDER BY people DESC, 1 LIMIT 15"
+            "SELECT replace(finance_product, '_', ' '), count_if(shopping_sessions > 0) AS looked, "
+            "count_if(shopping_sessions > 1), count_if(is_interested), count_if(is_customer) FROM finance_flags "
+            "WHERE NOT list_contains($never_told, finance_product) GROUP BY ALL ORDER BY looked DESC, 1",
+            {"never_told": list(NEVER_TOLD_PRODUCTS)},
         ).fetchall()
         return table_result(
             con,
@@ -265,5 +267,5 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
             preview_select="SELECT user_key, finance_product, shopping_sessions, servicing_sessions, "
             "probability, is_interested, is_customer FROM finance_flags "
             "ORDER BY probability DESC NULLS LAST, user_key, finance_product LIMIT 5",
-            extra=bar_plot("people by financial product", funnel),
+            extra=grouped_bar_plot("people by financial product", funnel, _FUNNEL, databases.settings.min_group),
         )

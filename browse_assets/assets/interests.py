@@ -80,7 +80,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
             "FROM interest_profile ORDER BY probability DESC, user_key, topic LIMIT 5",
             extra={
                 "sensitive topics": f"stored; purpose: {purpose}" if purpose else "left out",
-                **bar_plot("people interested by topic", top),
+                **bar_plot("people interested by topic", top, databases.settings.min_group),
                 "interests": sum(count for _, count in top),
             },
         )

@@ -106,5 +106,5 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
             PRODUCT_INTEREST,
             preview_select="SELECT user_key, product_id, stage, sessions, lift, probability, is_interested, "
             "is_new_to_person FROM product_interest ORDER BY probability DESC, user_key, product_id LIMIT 5",
-            extra=bar_plot("people interested by product", top),
+            extra=bar_plot("people interested by product", top, databases.settings.min_group),
         )

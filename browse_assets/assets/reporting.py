@@ -5,7 +5,9 @@ before a run (schema, owners, kinds: `definitions.py`). Nothing here ever reads 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import dagster as dg
 import duckdb
@@ -41,6 +43,10 @@ def preview(con: duckdb.DuckDBPyConnection, select: str, rows: int = _PREVIEW_RO
 
 def _cell(value: Any) -> str:
     shown = f"{value:.4g}" if isinstance(value, float) else value
+    if isinstance(value, UUID):  # enough to tell rows apart; a whole one takes half the page
+        shown = f"{str(value)[:8]}…"
+    elif isinstance(value, datetime):
+        shown = f"{value:%Y-%m-%d %H:%M}"
     text = "" if shown is None else str(shown)
     text = text.replace("|", "\\|").replace("\n", " ")
     return text if len(text) <= _CELL_CHARACTERS else text[: _CELL_CHARACTERS - 1] + "…"
@@ -107,8 +113,12 @@ def _sources_text(sources: Sequence[Source]) -> str:
     return "; ".join(f"{name}: {', '.join(parts)}" for name, parts in columns.items()) or "-"
 
 
-def bar_plot(title: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, dg.MarkdownMetadataValue]:
-    """A bar chart of (name, number) rows as metadata, or none when there is nothing to draw."""
+def bar_plot(title: str, rows: Sequence[tuple[Any, ...]], least: int = 0) -> dict[str, dg.MarkdownMetadataValue]:
+    """A bar chart of (name, number) rows as metadata, or none when there is nothing to draw.
+
+    `least` leaves out the smaller numbers: groups of fewer than k people, who could be told.
+    """
+    rows = [row for row in rows if row[1] >= least]
     if not rows:
         return {}
     from browse_assets.analysis.figures import bar_figure
@@ -126,3 +136,16 @@ def stacked_bar_plot(
     from browse_assets.analysis.figures import stacked_bar_figure
 
     return {title: plot(stacked_bar_figure(rows, title=title, value_label=value_label), title)}
+
+
+def grouped_bar_plot(
+    title: str, rows: Sequence[tuple[Any, ...]], parts: Sequence[str], least: int
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """A chart of (name, number of each part) rows, or none; numbers of fewer than `least` people are not drawn."""
+    if not rows:
+        return {}
+    from browse_assets.analysis.figures import grouped_bar_figure
+
+    shown = [(str(name), [float(n) if n >= least else 0.0 for n in numbers]) for name, *numbers in rows]
+    figure = grouped_bar_figure([row for row in shown if any(row[1])], parts, title=title, value_label="people")
+    return {title: plot(figure, title)}

@@ -5,13 +5,17 @@ What does not: training itself (`analysis/`), the connection (`resources.Experim
 Everything that needs mlflow goes through the tracker, which imports it when it is used (4 s).
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import dagster as dg
 
+from browse_assets.assets.experiment_notes import EXPERIMENT_NOTES, TRAINING_NOTES
 from browse_assets.assets.state import rules_version
 from browse_assets.resources import ExperimentTracker
 from browse_assets.settings import load_settings
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from browse_assets.analysis.audience_models import AttributeModel
     from browse_assets.analysis.product_backtest import Backtest
     from browse_assets.analysis.segments import Segmentation
+
+# MLflow's address keeps the side of its pages that is about models that were trained.
+_IN_TRAINING = "?workflowType=machine_learning"
 
 # Named, since mlflow would otherwise find them out by importing the model in a new process (15 s).
 REQUIREMENTS = [f"{name}=={version(name)}" for name in ("scikit-learn", "pandas", "numpy")]
@@ -39,11 +46,26 @@ def run_link(run: str | None) -> dict[str, dg.UrlMetadataValue]:
     """The MLflow page of a training, as metadata of its asset."""
     if run is None:
         return {}
-    return {"MLflow run": dg.MetadataValue.url(f"{load_settings().mlflow_address}/#/{run}")}
+    return {"MLflow run": dg.MetadataValue.url(f"{load_settings().mlflow_address}/#/{run}{_IN_TRAINING}")}
 
 
-def run_tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
-    """Back from an MLflow run to the materialization that made it."""
+def compare_link(run: str | None, candidates: Sequence[str]) -> dict[str, dg.UrlMetadataValue]:
+    """MLflow's comparison of a training's candidates, side by side; none with fewer than two.
+
+    Args:
+        run: the training, as `run_path` has it.
+        candidates: ids of the nested runs.
+    """
+    if run is None or len(candidates) < 2:
+        return {}
+    experiment = run.split("/")[1]
+    query = urlencode({"runs": json.dumps(list(candidates)), "experiments": json.dumps([experiment])})
+    link = run_link(f"compare-runs?{query}")["MLflow run"].url or ""
+    return {"candidates side by side": dg.MetadataValue.url(link.removesuffix(_IN_TRAINING) + "&" + _IN_TRAINING[1:])}
+
+
+def run_tags(context: dg.AssetExecutionContext, as_of: datetime | None, note: str = "") -> dict[str, str]:
+    """Back from an MLflow run to the materialization that made it, after a note of what the run is."""
     asset = context.asset_key.to_user_string()
     address = f"{load_settings().dagster_address}/runs/{context.run.run_id}"
     return {
@@ -51,7 +73,8 @@ def run_tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[
         "asset": asset,
         "code_version": rules_version(),
         "as_of": str(as_of),
-        "mlflow.note.content": f"Logged by the asset `{asset}` in [Dagster run {context.run.run_id[:8]}]({address}).",
+        "mlflow.note.content": f"{note}\n\nLogged by the asset `{asset}` in "
+        f"[Dagster run {context.run.run_id[:8]}]({address}).".strip(),
     }
 
 
@@ -77,7 +100,8 @@ def log_segments(
     mlflow = tracker.client()
     from browse_assets.analysis.figures import bar_figure, segment_figure
 
-    with tracker.training_run("interest_segments", "interest_segments", run_tags(context, as_of)) as run:
+    tags, note = run_tags(context, as_of, TRAINING_NOTES["interest_segments"]), EXPERIMENT_NOTES["interest_segments"]
+    with tracker.training_run("interest_segments", "interest_segments", tags, note=note) as run:
         mlflow.log_params({**found.params, "people": len(sessions), "topics": sessions.shape[1]})
         mlflow.log_metric("k", found.k)
         mlflow.log_text(found.reason, "reason.txt")
@@ -89,7 +113,8 @@ def log_segments(
         if language_agreement == language_agreement:
             mlflow.log_metric("language_agreement", language_agreement)
         for k, silhouette in found.silhouette.items():
-            with mlflow.start_run(run_name=f"k = {k}", nested=True):
+            about = f"k-means with {k} groups: mean silhouette {silhouette:.3f}."
+            with mlflow.start_run(run_name=f"k = {k}", nested=True, tags=run_tags(context, as_of, about)):
                 mlflow.log_param("k", k)
                 mlflow.log_metric("silhouette", silhouette)
         log_data(mlflow, sessions.reset_index(drop=True), "topic_sessions", "training")
@@ -126,11 +151,16 @@ def log_attribute_models(
     from browse_assets.analysis.figures import bar_figure
 
     nested: dict[str, str] = {}
-    with tracker.training_run("audience_attributes", "audience_attributes", run_tags(context, as_of)) as parent:
+    tags, note = (
+        run_tags(context, as_of, TRAINING_NOTES["audience_attributes"]),
+        EXPERIMENT_NOTES["audience_attributes"],
+    )
+    with tracker.training_run("audience_attributes", "audience_attributes", tags, note=note) as parent:
         mlflow.log_params({"people": len(features), "features": features.shape[1], "attributes": ", ".join(trained)})
         log_data(mlflow, features.reset_index(drop=True), "audience_features", "training")
         for attribute, found in trained.items():
-            with mlflow.start_run(run_name=attribute, nested=True, tags=run_tags(context, as_of)) as run:
+            about = f"Model of `{attribute}` by {found.people} people who declared it: {found.reason}"
+            with mlflow.start_run(run_name=attribute, nested=True, tags=run_tags(context, as_of, about)) as run:
                 nested[attribute] = run.info.run_id
                 mlflow.log_params({"people": found.people, "values": ", ".join(found.values)})
                 mlflow.set_tag("is_published", str(found.is_published).lower())
@@ -174,7 +204,8 @@ def log_reidentification(
     mlflow = tracker.client()
     from browse_assets.analysis.figures import bar_figure
 
-    with tracker.training_run("privacy", "reidentification", run_tags(context, as_of)) as run:
+    tags, note = run_tags(context, as_of, TRAINING_NOTES["privacy"]), EXPERIMENT_NOTES["privacy"]
+    with tracker.training_run("privacy", "reidentification", tags, note=note) as run:
         mlflow.log_params({**params, "people": int(rates["people"].max())})
         for row in rates.to_dict("records"):
             names = {"match_rate": "", "match_rate_low": "_low", "match_rate_high": "_high", "chance": "_chance"}
@@ -197,12 +228,16 @@ def log_product_return(
     from browse_assets.analysis.figures import bar_figure, calibration_figure
     from browse_assets.analysis.product_backtest import METHODS
 
-    with tracker.training_run("product_return", "product_return", run_tags(context, as_of)) as parent:
+    tags, note = run_tags(context, as_of, TRAINING_NOTES["product_return"]), EXPERIMENT_NOTES["product_return"]
+    with tracker.training_run("product_return", "product_return", tags, note=note) as parent:
         mlflow.log_params({"status": found.status, **found.params})
         mlflow.log_text(found.reason, "reason.txt")
         nested: dict[str, str] = {}
         for row in found.table.to_dict("records"):
-            with mlflow.start_run(run_name=row["method"], nested=True, tags=run_tags(context, as_of)) as run:
+            about = (
+                f"{METHODS[row['method']]}: precision at k {row['precision_at_k']:.3f}, log loss {row['log_loss']:.3f}."
+            )
+            with mlflow.start_run(run_name=row["method"], nested=True, tags=run_tags(context, as_of, about)) as run:
                 nested[row["method"]] = run.info.run_id
                 mlflow.log_param("method", METHODS[row["method"]])
                 metrics = {str(k): float(v) for k, v in row.items() if isinstance(v, float) and v == v}

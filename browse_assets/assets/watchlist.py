@@ -72,7 +72,7 @@ def watchlist_interest(databases: Databases) -> dg.MaterializeResult:
             preview_select="SELECT watch_name, basis, count(*) AS people, "
             "count(*) FILTER (is_interested) AS interested FROM watchlist_interest GROUP BY ALL ORDER BY ALL",
             preview_rows=20,
-            extra=bar_plot("people interested by watched product", called),
+            extra=bar_plot("people interested by watched product", called, databases.settings.min_group),
         )
 
 

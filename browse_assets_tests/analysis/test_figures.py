@@ -27,6 +27,8 @@ REMOVED = [
     ("card", "url", 1),
 ]
 
+FUNNEL = [("mortgages", (40.0, 12.0)), ("tax", (20.0, 0.0))]
+
 FIGURES: dict[str, Callable[[], "Figure"]] = {
     "roc": lambda: figures.roc_figure(Y, P),
     "precision_recall": lambda: figures.precision_recall_figure(Y, P),
@@ -43,6 +45,8 @@ FIGURES: dict[str, Callable[[], "Figure"]] = {
     "stacked": lambda: figures.stacked_bar_figure(REMOVED, title="Removed", value_label="values"),
     "stacked_alike": lambda: figures.stacked_bar_figure(REMOVED[:2], title="Removed"),
     "stacked_none": lambda: figures.stacked_bar_figure([], title="Nothing yet"),
+    "grouped": lambda: figures.grouped_bar_figure(FUNNEL, ("looked", "bought"), title="Funnel", value_label="people"),
+    "grouped_none": lambda: figures.grouped_bar_figure([], (), title="Nothing yet"),
     "no_people": lambda: figures.segment_figure([], [], []),
 }
 
@@ -131,6 +135,13 @@ def test_labels_and_values_must_match() -> None:
 def test_no_window_system_is_touched() -> None:
     figures.bar_figure(["a"], [1], title="x")
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_grouped_bars_write_each_part_and_leave_out_nothing_but_zeros() -> None:
+    (axes,) = figures.grouped_bar_figure(FUNNEL, ("looked", "bought"), title="Funnel").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["mortgages", "tax"]
+    assert sorted(text.get_text() for text in axes.texts) == ["", "12", "20", "40"]
+    assert [patch.get_width() for patch in axes.patches] == [40.0, 20.0, 12.0, 0.0]
 
 
 def test_stacked_bars_show_sums_and_where_they_come_from() -> None:

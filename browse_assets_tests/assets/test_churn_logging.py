@@ -153,11 +153,14 @@ def test_what_a_training_logs_and_that_its_champion_scores_the_same_again(
     assert pictures == {f"figures/{name}.png" for name in names}
     note = client.get_experiment(parent.info.experiment_id).tags["mlflow.note.content"]
     assert "model_card.md" in note
+    assert client.get_experiment(parent.info.experiment_id).tags["mlflow.experimentKind"] == "custom_model_development"
+    assert parent.data.tags["mlflow.note.content"].startswith("One training; the runs nested in it are its candidates")
     assert set(run.candidate_runs) == set(training.table["model"])
     for name, run_id in run.candidate_runs.items():
         child = client.get_run(run_id)
         assert child.outputs.model_outputs, name
         assert {"log_loss", "log_loss_low", "log_loss_high"} <= set(child.data.metrics)
+        assert f"log loss {child.data.metrics['log_loss']:.3f} (95 % interval" in child.data.tags["mlflow.note.content"]
         drawn = {file.path for file in client.list_artifacts(run_id, "figures")}
         assert {"figures/confusion.png", "figures/calibration.png"} <= drawn
 
