@@ -115,7 +115,8 @@ def make_way(instance: "dg.DagsterInstance", settings: Settings) -> int:
         since = f" since {time.strftime('%H:%M:%S', time.localtime(started))}" if started else ""
         raise AlreadyRunningError(
             f"the Dagster UI is running {runs[0].job_name.removeprefix('__ASSET_JOB') or 'assets'}{since} (run "
-            f"{runs[0].run_id[:8]}). Wait until it has ended, or terminate it there under Runs. ({ui})"
+            f"{runs[0].run_id[:8]}; {ui.holder})",
+            "Wait until it has ended, or terminate it there under Runs.",
         ) from None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from browse_assets.command_line import leave, run_command
 from browse_assets.progress import Progress
 from browse_assets.settings import load_settings
+from browse_assets.sole_process import sole_process
 from browse_assets.stopping import StopRequests
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ def _work(stop: StopRequests) -> int:
         from browse_assets.in_process import workplace
         from browse_assets.resources import load_keys
 
-        load_keys(settings)
-        with workplace(settings, "make export", stop) as place:
+        with (
+            sole_process(settings.data_dir, "run", command="make export") as lock,
+            workplace(settings, lock, stop) as place,
+        ):
+            load_keys(settings)
             return _run(place, progress)
 
 

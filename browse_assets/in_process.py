@@ -15,7 +15,7 @@ import dagster as dg
 
 from browse_assets.dagster_home import STARTED_BY, make_way, prepare_dagster_home
 from browse_assets.settings import Settings
-from browse_assets.sole_process import Lock, sole_process
+from browse_assets.sole_process import Lock
 from browse_assets.stopping import StopRequests
 
 
@@ -25,7 +25,6 @@ class Workplace:
 
     command: str
     instance: dg.DagsterInstance
-    lock: Lock
     stop: StopRequests
 
     def execute(
@@ -62,17 +61,21 @@ class Workplace:
 
 
 @contextmanager
-def workplace(settings: Settings, command: str, stop: StopRequests) -> Iterator[Workplace]:
+def workplace(settings: Settings, lock: Lock, stop: StopRequests) -> Iterator[Workplace]:
     """Dagster's instance of this installation, while nothing else runs on it.
 
+    Args:
+        settings: the installation.
+        lock: `run`, which the command holds.
+        stop: asks for the end.
+
     Raises:
-        AlreadyRunningError: another command, or the UI, is running something.
+        AlreadyRunningError: the UI is running something.
     """
-    with sole_process(settings.data_dir, "run", command=command) as lock:
-        os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
-        with dg.DagsterInstance.get() as instance:
-            make_way(instance, settings)
-            yield Workplace(command, instance, lock, stop)
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        make_way(instance, settings)
+        yield Workplace(lock.command, instance, stop)
 
 
 def innermost(error: Any) -> str:

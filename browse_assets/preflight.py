@@ -8,6 +8,7 @@ import importlib.util
 import shutil
 import socket
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,8 +34,7 @@ def preflight(settings: Settings, reference: Path = REFERENCE_DIR) -> None:
 
     Raises:
         PreflightError: what is wrong with this installation.
-        VaultKeyError: the key is missing or wrong.
-        DatabaseBusyError: another process holds a database.
+        VaultKeyError: the key is missing or malformed.
         OSError: a folder cannot be made or written.
     """
     for folder in (settings.inbox, settings.customers):
@@ -53,9 +53,18 @@ def preflight(settings: Settings, reference: Path = REFERENCE_DIR) -> None:
         ]
     if problems:
         raise PreflightError("\n  - ".join(["mend this first", *problems]) if len(problems) > 1 else problems[0])
+
+
+def check_key(settings: Settings) -> None:
+    """See that the key opens the vault, while nothing else has it open.
+
+    Raises:
+        VaultKeyError: it was written with another one.
+        DatabaseBusyError: another process holds it.
+    """
     if settings.vault_path.exists():
         with open_databases(settings, vault="read"):
-            pass  # a wrong key is said now, not by an asset
+            pass
 
 
 def _disk_problems(settings: Settings) -> Iterator[str]:
@@ -99,6 +108,8 @@ def _server_problems(tracking_uri: str) -> Iterator[str]:
     except ValueError:
         yield "MLFLOW_TRACKING_URI is not an address such as http://127.0.0.1:5000"
         return
+    if urllib.request.getproxies().get(address.scheme) and not urllib.request.proxy_bypass(address.hostname or ""):
+        return  # reached another way, which the client knows
     try:
         socket.create_connection((address.hostname or "", port), timeout=_ANSWER_SECONDS).close()
     except OSError:

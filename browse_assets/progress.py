@@ -58,8 +58,13 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
 
+        class LastingConsole(Console):
+            def on_broken_pipe(self) -> None:
+                """Its reader is gone (`| head`), and the work goes on; rich would end the process."""
+                self.file = open(os.devnull, "w")  # noqa: SIM115
+
         stream = stream or sys.stdout
-        self._console = Console(
+        self._console = LastingConsole(
             file=stream,
             force_terminal=is_terminal(stream),
             color_system="standard" if has_colour(stream) else None,
@@ -123,13 +128,7 @@ class Progress:
         self.say(text, "bold")
 
     def _print(self, text: "Text") -> None:
-        try:
-            self._console.print(text)
-        except BrokenPipeError:
-            # Its reader is gone (`| head`), and the work goes on.
-            self._console.file = open(os.devnull, "w")  # noqa: SIM115
-        except ValueError:
-            pass  # closed
+        self._console.print(text)
 
     def _line(self) -> "RenderableType":
         from rich.text import Text

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from browse_assets.command_line import leave, run_command
 from browse_assets.progress import Progress
 from browse_assets.settings import Settings, load_settings
+from browse_assets.sole_process import sole_process
 from browse_assets.stopping import StopRequests
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ def _work(what: str, stop: StopRequests) -> int:
         from browse_assets.in_process import workplace
         from browse_assets.resources import load_keys
 
-        load_keys(settings)
         settings.erase_queue.mkdir(parents=True, exist_ok=True, mode=0o700)
         reason = _nothing_to_do(what, settings)
         if reason:
             progress.say(reason)
             return 0
-        with workplace(settings, f"make {what}", stop) as place:
+        with (
+            sole_process(settings.data_dir, "run", command=f"make {what}") as lock,
+            workplace(settings, lock, stop) as place,
+        ):
+            load_keys(settings)
             progress.doing = AT_WORK[what]
             return _run(what, place, progress)
 

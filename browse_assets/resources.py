@@ -4,6 +4,7 @@ What belongs here: opening, locking, transactions, keys, and the Dagster resourc
 assets. What does not: what the tables hold (`tables.py`) or how they are filled (`assets/`).
 """
 
+import errno
 import hashlib
 import hmac
 import logging
@@ -69,10 +70,23 @@ def withheld_values(what: str) -> Iterator[None]:
     except (VaultKeyError, DatabaseBusyError, PrivateDataError, ReferenceFileError):
         raise
     except Exception as error:
+        mendable = _mendable(error)
+        if mendable:
+            raise PrivateDataError(f"{what} failed: {mendable}. The tables are as before.") from None
         raise PrivateDataError(
             f"{what} failed with {type(error).__name__} at {line_of(error)}; its text is withheld because "
             "it may quote personal data. The tables are as before."
         ) from None
+
+
+def _mendable(error: Exception) -> str | None:
+    """What to do, where it is no fault of the program."""
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if is_full or (isinstance(error, duckdb.Error) and "No space left on device" in str(error)):
+        return "the disk is full; make room, then start again"
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+        return "memory ran out; close other programs, or raise BROWSE_MEMORY_LIMIT, then start again"
+    return None
 
 
 def line_of(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from browse_assets.command_line import leave, run_command
 from browse_assets.progress import Progress
 from browse_assets.settings import Settings, load_settings
-from browse_assets.sole_process import Lock
+from browse_assets.sole_process import Lock, sole_process
 from browse_assets.stopping import StopRequests
 
 if TYPE_CHECKING:
@@ -89,22 +89,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(stop: StopRequests) -> int:
     settings = load_settings()
-    with Progress() as progress:
+    with sole_process(settings.data_dir, "run") as lock, Progress() as progress:
         stop.say = progress.say_stopping
         progress.say("Getting ready (about 10 seconds) ...", "dim")
         progress.doing = "getting ready"
         from browse_assets.in_process import workplace
-        from browse_assets.preflight import preflight
+        from browse_assets.preflight import check_key, preflight
 
         preflight(settings)
-        with workplace(settings, "make run", stop) as place:
+        with workplace(settings, lock, stop) as place:
+            check_key(settings)
             from browse_assets.definitions import defs
 
             job = defs.resolve_job_def(JOB)
             assets = [key.to_user_string() for key in job.asset_layer.executable_asset_keys]
             progress.say(f"{JOB}: {len(assets)} assets and their checks")
             logger = logging.Logger("make run", level=logging.DEBUG)
-            logger.addHandler(Events(assets, progress, place.lock, stop))
+            logger.addHandler(Events(assets, progress, lock, stop))
             result = place.execute(job, logger)
         progress.doing = "summing up"
         return _sum_up(settings, progress, result, len(assets))

@@ -77,6 +77,25 @@ class Server:
         """Whether the server's own process is gone."""
         return self._process is None or self._process.poll() is not None
 
+    def how_it_ended(self) -> str:
+        """The signal or the exit code that its own process ended with, in words."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return "ended"
+        if code >= 0:
+            return f"ended by itself with exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a real-time signal
+            name = f"signal {-code}"
+        hint = "; the system does that when memory runs out" if -code == signal.SIGKILL else ""
+        return f"was ended by {name} from outside{hint}"
+
+    @property
+    def group(self) -> int:
+        """The process group of all that it started; 0 before it was."""
+        return self._process.pid if self._process else 0
+
     def is_gone(self) -> bool:
         """Whether nothing that the server started is left."""
         return self.has_ended() and not self._signal(0)

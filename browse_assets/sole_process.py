@@ -15,11 +15,20 @@ from pathlib import Path
 
 from browse_assets.foreseen import ForeseenError
 
+_LOOKED_AT_SECONDS = 0.5
 _LONGEST = 4000  # bytes read of a lock file
 
 
 class AlreadyRunningError(ForeseenError):
-    """Another process works on the same data folder; the message says which, since when, and at what."""
+    """Another process works on the same data folder; the message says which, since when, and at what.
+
+    Attributes:
+        holder: who that is, without what to do about it.
+    """
+
+    def __init__(self, holder: str, advice: str) -> None:
+        super().__init__(f"{holder}. {advice}")
+        self.holder = holder
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,8 @@ def sole_process(data_dir: Path, name: str, about: str = "", *, command: str = "
     data_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(data_dir / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held = os.pread(descriptor, _LONGEST, 0).decode(errors="replace")
-            raise AlreadyRunningError(_said(name, held)) from None
+        if not _is_taken(descriptor):
+            raise _refusal(name, os.pread(descriptor, _LONGEST, 0).decode(errors="replace"))
         os.ftruncate(descriptor, 0)
         lock = Lock(descriptor, command or f"make {name}")
         lock.tell(about)
@@ -75,7 +81,20 @@ def sole_process(data_dir: Path, name: str, about: str = "", *, command: str = "
         os.close(descriptor)
 
 
-def _said(name: str, content: str) -> str:
+def _is_taken(descriptor: int) -> bool:
+    """Whether the lock is ours now; somebody who only looks (`ui.CommandRuns`) has it for a moment."""
+    deadline = time.monotonic() + _LOOKED_AT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOKED_AT_SECONDS / 10)
+
+
+def _refusal(name: str, content: str) -> AlreadyRunningError:
     """Who holds the lock, since when, at what, and what to do about it."""
     try:
         held = json.loads(content)
@@ -83,16 +102,15 @@ def _said(name: str, content: str) -> str:
         since = time.strftime("%H:%M:%S", time.localtime(held["since"]))
         servers = [f"-{group}" for group in held["servers"]]
     except (ValueError, KeyError, TypeError):  # just taken, or by another version
-        return f"make {name} is already running here"
+        return AlreadyRunningError(f"make {name} is already running here", "Wait until it has ended.")
     if servers and not _is_alive(process):
-        return (
-            f"a {command} of {since} was killed, and its servers run on ({about}). "
-            f"End them: kill -INT -- {' '.join(servers)}"
+        return AlreadyRunningError(
+            f"a {command} of {since} was killed, and its servers run on ({about})",
+            f"End them: kill -INT -- {' '.join(servers)}",
         )
-    shown = f": {about}" if about else ""
-    return (
-        f"{command} is already running here since {since} (process {process}){shown}. "
-        f"Wait until it has ended, or end it: Ctrl-C where it runs, or kill -INT {process}"
+    return AlreadyRunningError(
+        f"{command} is already running here since {since} (process {process}){f': {about}' if about else ''}",
+        f"Wait until it has ended, or end it: Ctrl-C where it runs, or kill -INT {process}.",
     )
 
 

@@ -113,7 +113,7 @@ def _input(con: duckdb.DuckDBPyConnection) -> str:
         return _line("Files", "none: the inbox is empty, and held files before, so the sample panel stays out")
     origin = " - the bundled SYNTHETIC sample panel, not real people" if is_sample else ""
     lines = [
-        _line("Files", f"{read} read, {failed} could not be read{origin}"),
+        _line("Files", f"{read} read{f', {failed} COULD NOT BE READ' if failed else ''}{origin}"),
         _line("Rows", f"{rows:,}, of which {_many(accepted, 'is a page view', 'are page views')}"),
     ]
     others = [

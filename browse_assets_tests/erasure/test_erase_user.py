@@ -20,12 +20,12 @@ import pytest
 from browse_assets import remove
 from browse_assets.byte_search import search_files, wanted
 from browse_assets.dagster_home import prepare_dagster_home
-from browse_assets.definitions import ASSETS, CHECKS
 from browse_assets.key_rotation import rotate
 from browse_assets.removal import MODEL_TAG, erase_queue_sensor, erase_user
 from browse_assets.resources import Databases, ExperimentTracker, PrivateDataError, load_keys, open_databases
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
+from browse_assets_tests.in_process import materialize_assets
 from browse_assets_tests.test_privacy import URLS, plant_history
 
 ANN, BOB = "ann.lee-4411@example.com", "bob.orr-2207@example.com"
@@ -97,8 +97,7 @@ ENOUGH = (
 
 def run_enough(*names: str, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
     """In memory without an instance: Dagster's files take most of the time."""
-    selection = dg.AssetSelection.assets(*(names or ENOUGH))
-    return dg.materialize([*ASSETS, *CHECKS], selection=selection, resources=RESOURCES, instance=instance)
+    return materialize_assets(*(names or ENOUGH), instance=instance)
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
