@@ -65,11 +65,17 @@ churn_retraining = dg.define_asset_job(
 
 
 # A derived table is made again when one of those before it was, by whatever run, or will be in the same tick (so that a
-# chain is one run); once for each change; not while a run is at either; and not from a table whose blocking checks
-# failed: a run of its own would otherwise pass by the check that stopped the first. Checks carry no condition of their
-# own, and so run with their assets (Dagster leaves their selection open then, which means all of them).
+# chain is one run); once for each change; not while a run is at either; not because of a run in which it failed itself
+# (else a failed job would be tried again in part, and told twice); and not from a table whose blocking checks failed: a
+# run of its own would otherwise pass by the check that stopped the first. Checks carry no condition of their own, and
+# so run with their assets (Dagster leaves their selection open then, which means all of them).
 FOLLOWS = (
-    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    dg.AutomationCondition.any_deps_updated().since(
+        dg.AutomationCondition.newly_requested()
+        | dg.AutomationCondition.newly_updated()
+        | dg.AutomationCondition.initial_evaluation()
+        | dg.AutomationCondition.execution_failed().newly_true()
+    )
     & ~dg.AutomationCondition.any_deps_missing()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()

@@ -205,6 +205,11 @@ def test_derived_tables_follow_once_and_not_what_a_check_has_stopped(conditions:
     MEANWHILE.clear()
     assert asked_meanwhile == [set(), set()]  # nor while a run is making it all
     assert conditions.requested() == set()  # nothing is repeated after everything was made
+    MEANWHILE["scrubbed_events"] = [].pop  # raises
+    assert not conditions.run().success
+    MEANWHILE.clear()
+    assert conditions.requested() == set()  # what failed is not tried again in part
+    assert conditions.run().success
     assert conditions.requested() == set()
     conditions.run("scrubbed_events")
     after = {"page_topics", "user_days", "pii_removed", "interest_profile", "churn_scores", "released_audiences"}

@@ -170,7 +170,7 @@ def test_a_run_that_was_killed_has_no_step_and_chosen_assets_no_job() -> None:
     assert "the rows that offend" in stopped.what_to_do
     key = describe("r", "j", AT, [FailedStep("s", "VaultKeyError", "put /home/ann/data/keys back")], "/home/ann/data")
     assert key.message == "j failed at s: put data/keys back"
-    assert set(OWN_ERRORS) - {"Failure", "RunConfigKeptError"} <= set(WHAT_TO_DO)
+    assert set(OWN_ERRORS) - {"RunConfigKeptError"} <= set(WHAT_TO_DO)
 
 
 def test_a_busy_warehouse_is_waited_for(sensor: Sensor, scratch_warehouse: Scratch, warehouse: Any) -> None:
