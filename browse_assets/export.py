@@ -47,16 +47,13 @@ class Lines(logging.Handler):
 
 def _work(stop: StopRequests) -> int:
     settings = load_settings()
-    with Progress() as progress:
+    with sole_process(settings.data_dir, "run", command="make export") as lock, Progress() as progress:
         stop.say = progress.say_stopping
         progress.doing = "getting ready"
         from browse_assets.in_process import workplace
         from browse_assets.resources import load_keys
 
-        with (
-            sole_process(settings.data_dir, "run", command="make export") as lock,
-            workplace(settings, lock, stop) as place,
-        ):
+        with workplace(settings, lock, stop) as place:
             load_keys(settings)
             return _run(place, progress)
 

@@ -32,17 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(purpose: str, table: str, stop: StopRequests) -> int:
-    with Progress() as progress:
+    settings = load_settings()
+    with sole_process(settings.data_dir, "run", command="make release"), Progress() as progress:
         stop.say = progress.say_stopping
         progress.doing = "counting groups"
         from browse_assets.assets.releases import check_purpose
         from browse_assets.release_files import write_release
 
         check_purpose(purpose, table)
-        settings = load_settings()
-        with sole_process(settings.data_dir, "run", command="make release"):
-            folder = write_release(settings, purpose)
-        progress.say(f"Written: {folder}")
+        progress.say(f"Written: {write_release(settings, purpose)}")
     return 0
 
 

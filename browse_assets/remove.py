@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _work(what: str, stop: StopRequests) -> int:
     settings = load_settings()
-    with Progress() as progress:
+    with sole_process(settings.data_dir, "run", command=f"make {what}") as lock, Progress() as progress:
         stop.say = progress.say_stopping
         progress.doing = "getting ready"
         from browse_assets.in_process import workplace
@@ -48,10 +48,7 @@ def _work(what: str, stop: StopRequests) -> int:
         if reason:
             progress.say(reason)
             return 0
-        with (
-            sole_process(settings.data_dir, "run", command=f"make {what}") as lock,
-            workplace(settings, lock, stop) as place,
-        ):
+        with workplace(settings, lock, stop) as place:
             load_keys(settings)
             progress.doing = AT_WORK[what]
             return _run(what, place, progress)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
 JOB = "ml_analysis_pipeline"
-LABEL_WIDTH = 14
 STYLES = {"Warning": "bold yellow", "FAILED": "bold red", "Next": "bold green"}
 
 
@@ -114,7 +113,7 @@ def _work(stop: StopRequests) -> int:
 def _sum_up(settings: Settings, progress: Progress, result: "dg.ExecuteInProcessResult", assets: int) -> int:
     import dagster as dg
 
-    from browse_assets.summary import summarize
+    from browse_assets.summary import LABEL_WIDTH, summarize
 
     failed_steps = [event.step_key for event in result.all_events if event.is_step_failure]
     failed_checks = [

@@ -67,8 +67,12 @@ def sole_process(data_dir: Path, name: str, about: str = "", *, command: str = "
 
     Raises:
         AlreadyRunningError: somebody else holds it.
+        OSError: the folder cannot be made or written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:  # of a file system that makes no folders, such as /proc
+        raise ForeseenError(f"{data_dir} cannot be made: set BROWSE_DATA_DIR to another folder.") from None
     descriptor = os.open(data_dir / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not _is_taken(descriptor):

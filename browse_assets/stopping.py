@@ -33,6 +33,7 @@ class StopRequests:
         self.signal: signal.Signals | None = None
         self.say = say
         self.on_stop: Callable[[], None] | None = None
+        self.watcher: threading.Thread | None = None
         self._timer: threading.Timer | None = None
         self._is_over = False
 
@@ -65,6 +66,11 @@ class StopRequests:
             main = threading.main_thread().ident
             assert main is not None
             signal.pthread_kill(main, _DELIVERED)
+
+    def forward(self, number: int, _: object) -> None:
+        """A signal that a thread got which is older than the block, and so does not have it blocked."""
+        if self.watcher and self.watcher.ident:
+            signal.pthread_kill(self.watcher.ident, number)
 
     def deliver(self, *_: object) -> None:
         """In the main thread, between two of its steps."""
@@ -124,9 +130,10 @@ def stop_requests(say: Callable[[str], None]) -> Iterator[StopRequests]:
     awaited = {signal.SIGINT, signal.SIGTERM}
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         awaited.add(signal.SIGHUP)
-    before = {number: signal.signal(number, requests.deliver) for number in (*awaited, _DELIVERED)}
+    before = {number: signal.signal(number, requests.forward) for number in awaited}
+    before[_DELIVERED] = signal.signal(_DELIVERED, requests.deliver)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*awaited, _FINISHED})
-    watcher = threading.Thread(target=requests.watch, args=[awaited], daemon=True)
+    watcher = requests.watcher = threading.Thread(target=requests.watch, args=[awaited], daemon=True)
     watcher.start()
     try:
         yield requests

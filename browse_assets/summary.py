@@ -14,7 +14,7 @@ from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
 
 _TOP = 5
-_LABEL_WIDTH = 14
+LABEL_WIDTH = 14
 
 
 # Kinds of pii_removed in words, for one and for many.
@@ -79,7 +79,7 @@ def summarize(settings: Settings) -> str:
 def _listed(label: str, items: Sequence[str], nothing: str) -> str:
     """Items behind a label, on as many lines as they need."""
     joined = ", ".join(item.replace(" ", _NO_BREAK) for item in items)  # a line ends between items only
-    lines = textwrap.wrap(joined, WIDTH - _LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(joined, WIDTH - LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
     return "\n".join(
         _line(label if place == 0 else "", line.replace(_NO_BREAK, " "))
         for place, line in enumerate(lines or [nothing])
@@ -91,7 +91,7 @@ def _many(count: object, one: str, many: str) -> str:
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label:<{_LABEL_WIDTH}}{text}"
+    return f"{label:<{LABEL_WIDTH}}{text}"
 
 
 def _row(con: duckdb.DuckDBPyConnection, select: str) -> tuple[object, ...]:

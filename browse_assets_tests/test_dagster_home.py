@@ -11,8 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
+from browse_assets.dagster_home import STARTED_BY, end_orphaned_runs, make_way, prepare_dagster_home
 from browse_assets.settings import Settings
+from browse_assets.sole_process import AlreadyRunningError, sole_process
 
 
 @pytest.fixture
@@ -93,3 +94,40 @@ def test_a_killed_run_neither_stays_in_the_queue_nor_holds_the_pool(settings: Se
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
         assert end_orphaned_runs(instance) == 0
         assert dg.materialize([written], instance=instance).success
+
+
+def started_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+    """A run that is at work, as the storage has it."""
+
+    @dg.job
+    def slow_job() -> None: ...
+
+    run = instance.create_run_for_job(slow_job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    return run.run_id
+
+
+def test_a_command_waits_for_nothing_while_the_ui_is_idle(instance: dg.DagsterInstance, settings: Settings) -> None:
+    killed = started_run(instance, {STARTED_BY: "make run"})
+    with sole_process(settings.data_dir, "ui"):
+        assert make_way(instance, settings) == 1
+    assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_command_is_refused_while_the_ui_runs_something(instance: dg.DagsterInstance, settings: Settings) -> None:
+    alive = started_run(instance, {})
+    with (
+        sole_process(settings.data_dir, "ui", "http://127.0.0.1:3000"),
+        pytest.raises(
+            AlreadyRunningError, match=rf"the Dagster UI is running slow_job.*{alive[:8]}.*http://127.0.0.1:3000"
+        ),
+    ):
+        make_way(instance, settings)
+    assert instance.get_run_by_id(alive).status == dg.DagsterRunStatus.STARTED
+
+
+def test_without_a_ui_nothing_can_be_running(instance: dg.DagsterInstance, settings: Settings) -> None:
+    started_run(instance, {})
+    stopped = started_run(instance, {STARTED_BY: "make run"})
+    instance.report_run_canceling(instance.get_run_by_id(stopped))
+    assert make_way(instance, settings) == 2
+    assert instance.get_run_by_id(stopped).status == dg.DagsterRunStatus.CANCELED

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 import duckdb
 
 from browse_assets.settings import Settings
-from browse_assets.summary import summarize
+from browse_assets.summary import KINDS, LABEL_WIDTH, REASONS, WIDTH, summarize
+from browse_assets.tables import REJECT_REASONS
 
 Open = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
@@ -93,5 +94,79 @@ def test_of_a_panel_nobody_is_told_alone(settings: Settings, scratch_warehouse: 
         _fill(con, ONE, TWO)
     text = summarize(settings)
     assert "example" not in text
-    assert "Interests     Soccer (2), Sports (2)" in text
-    assert "Shopping for  mortgages (2)" in text
+    assert "Interests     Soccer (2 people), Sports (2)" in text
+    assert "Shopping for  mortgages (2 people)" in text
+
+
+def _file(con: duckdb.DuckDBPyConnection, file_id: str, **values: object) -> None:
+    row = {"file_id": file_id * 64, "origin": "inbox", "status": "read", "load_id": 1, **values}
+    con.execute(f"INSERT INTO input_files ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+
+def _scrubbed(con: duckdb.DuckDBPyConnection, page_views: int) -> None:
+    con.execute("INSERT INTO scrubbed_events (event_id) SELECT uuid() FROM range(?)", [page_views])
+
+
+def test_before_the_first_run_it_says_what_to_do(settings: Settings) -> None:
+    assert summarize(settings) == ("Nothing yet   no table was ever made here: put files into the inbox, then make run")
+
+
+def test_of_an_empty_warehouse_it_says_what_to_do(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse():
+        pass
+    text = summarize(settings)
+    assert "Files         none" in text
+    assert "People        nobody" in text
+    assert f"Next          put browsing files into {settings.inbox}" in text
+    assert "Left out" not in text
+
+
+def test_page_views_that_were_left_out_are_named(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse() as con:
+        _file(con, "a", rows_read=120, accepted=100, folded=5, duplicates=5, rejected=10, erased=7, expired=20)
+        _scrubbed(con, 60)
+        con.execute("INSERT INTO asset_state (asset, load_id) VALUES ('scrubbed_events', 1)")
+        con.execute("INSERT INTO rejected_events SELECT 'a', range, 'erased' FROM range(10)")
+    text = " ".join(summarize(settings).split())
+    assert (
+        "Left out page views: 7 erased with the people who asked for it, 20 older than BROWSE_RETENTION_DAYS, "
+        "13 without a consent that covers them Removed"
+    ) in text
+    assert "Rows 120, of which 100 are page views 5 told more of one of these, 5 said nothing new, 10 rejected" in text
+    assert "rejected: 10 of erased people" in text
+
+
+def test_page_views_that_wait_are_not_taken_for_unconsented(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse() as con:
+        _file(con, "a", rows_read=100, accepted=100, load_id=2)
+        _scrubbed(con, 60)
+        con.execute("INSERT INTO asset_state (asset, load_id) VALUES ('scrubbed_events', 1)")
+    assert "Left out      page views: 40 not worked on yet: make run" in summarize(settings)
+
+
+def test_unread_files_stand_out(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse() as con:
+        for place in range(7):
+            _file(con, f"{place}", status="failed", reason="no columns that are known")
+    lines = summarize(settings).splitlines()
+    assert lines[0] == "Files         0 read, 7 COULD NOT BE READ"
+    assert "Warning       file 000000000000: no columns that are known" in lines
+    assert sum(line.startswith("Warning") for line in lines) == 5
+    assert "              and 2 more: SELECT * FROM input_files" in lines
+
+
+def test_long_lists_go_on_below(settings: Settings, scratch_warehouse: Open) -> None:
+    with scratch_warehouse() as con:
+        for kind in KINDS:
+            con.execute("INSERT INTO pii_removed VALUES ('a', 'url', ?, 1234)", [kind])
+    lines = summarize(settings).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("Removed"))
+    listed = [line for line in lines[start:] if "1,234" in line]
+    assert len(listed) > 3
+    assert all(len(line) <= WIDTH for line in listed)
+    assert all(line.startswith(" " * LABEL_WIDTH + "1,234 ") for line in listed[1:])
+    assert sum(line.count("1,234 ") for line in listed) == len(KINDS)
+
+
+def test_every_reason_has_words() -> None:
+    assert REASONS.keys() == REJECT_REASONS.keys()

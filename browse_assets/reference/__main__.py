@@ -10,8 +10,6 @@ from pathlib import Path
 
 from browse_assets.command_line import leave, run_command
 from browse_assets.reference.packages import NAME_SUGGESTION_INDEX, THIRD_PARTY_WEB, read_package
-from browse_assets.reference.sites import Category, governments, listings, topics_of_sites
-from browse_assets.reference.trackers import tracker_domains
 from browse_assets.settings import REFERENCE_DIR
 
 CURATED = "curated"
@@ -19,6 +17,9 @@ CURATED = "curated"
 
 def main(folder: Path = REFERENCE_DIR) -> int:
     """Fetch the packages and write both lists: rows by hand win, then websites, then trackers."""
+    from browse_assets.reference.sites import Category, governments, listings, topics_of_sites
+    from browse_assets.reference.trackers import tracker_domains
+
     items, entities = read_package(NAME_SUGGESTION_INDEX, ("dist/json/nsi.json", "dist/wikidata/wikidata.json"))
     (third_parties,) = read_package(THIRD_PARTY_WEB, ("dist/entities-nostats.json",))
     categories = {row["category"]: Category(row["topic_id"], row["role"]) for row in _read(folder / "osm_topics.csv")}

@@ -1,7 +1,7 @@
 """Real customers who left or stayed, as rows that `train_churn` takes: one row per customer.
 
 Here: reading the files, what was known at the cut-off, who left after it. Not here: training and the table
-(`__main__.py`). The files are other people's and lie outside the project; CDNOW lies in the package lifetimes, which
+(`benchmark.py`). The files are other people's and lie outside the project; CDNOW lies in the package lifetimes, which
 is only read as a file.
 """
 

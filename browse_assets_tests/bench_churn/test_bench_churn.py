@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from browse_assets.analysis.churn_candidates import CANDIDATES, LOGISTIC, REPEAT_VISITS
-from browse_assets_tests.bench_churn import __main__ as bench
+from browse_assets_tests.bench_churn import __main__ as command
+from browse_assets_tests.bench_churn import benchmark as bench
 from browse_assets_tests.bench_churn.data import DATA_SETS, Customers, NoDataError, cdnow_sample, ravenstack, telco
 
 SMALL = ("dummy", "one_rule", LOGISTIC)
@@ -58,7 +59,7 @@ def test_telco_with_curves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_data_that_are_not_there_are_named(tmp_path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setenv("BROWSE_CHURN_DATA", str(tmp_path))
-    assert bench.main(["telco"]) == 1
+    assert command.main(["telco"]) == 1
     printed = capsys.readouterr().out
     assert "left out" in printed
     assert "BROWSE_CHURN_DATA" in printed
@@ -70,3 +71,4 @@ def test_a_bar_that_is_not_reached_is_said(auc: float, reached: bool) -> None:
     said = bench.verdicts("telco", bench.Trained(table, [], [], 0.0))
     assert [("NOT" not in verdict) for verdict in said] == [reached, True, True]
     assert set(bench.BARS) < set(DATA_SETS)
+    assert tuple(DATA_SETS) == command.NAMES
