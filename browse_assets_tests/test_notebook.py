@@ -11,6 +11,9 @@ from browse_assets.settings import PROJECT_ROOT
 from browse_assets_tests import prepared
 from browse_assets_tests.prepared import SECRET, FullRun
 
+# The first to ask makes the finished run, and a kernel starts slowly on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
+
 PATH = PROJECT_ROOT / "notebooks" / "data_ml_pipeline.ipynb"
 NOTEBOOK = nbformat.read(PATH, as_version=4)
 MOST_LINES = 8
@@ -93,7 +96,9 @@ def executed(full_run: FullRun, tmp_path_factory: pytest.TempPathFactory) -> dic
     key.chmod(0o600)
     notebook = nbformat.read(PATH, as_version=4)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("BROWSE_", "MLFLOW_TRACKING"))}
-    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(PATH.parent)}})
+    client = NotebookClient(
+        notebook, timeout=1200, startup_timeout=300, resources={"metadata": {"path": str(PATH.parent)}}
+    )
     client.execute(env=environment | {"BROWSE_DATA_DIR": str(data_dir)})
     assert sorted(path.name for path in data_dir.iterdir()) == ["notebook"]
     return {cell.id: cell for cell in notebook.cells}
