@@ -82,7 +82,7 @@ class Installation:
             print(f"Nothing is run: {self.source} is only read.")
             return
         with without_jupyter_warnings():
-            exit_code = main([])
+            exit_code = main([], waits=False)
         if exit_code not in (0, 1) or not self.settings.warehouse_path.exists():
             raise NotebookError("The run did not end well: the lines above say where, and what to do.")
         if exit_code == 1:
