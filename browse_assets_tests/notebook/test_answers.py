@@ -103,6 +103,7 @@ def test_counts_of_few_people_are_in_no_answer(panel: Installation, scratch_ware
     assert list(shopping.table["product"]) == ["mortgages"]
     assert list(shopping.table["shopping"]) == ["13"]
     assert list(shopping.table["customers"]) == ["0"]
+    assert "Most people shop for mortgages (13)." in shopping.words
     assert "crypto" not in shopping._repr_html_()
     assert "payday" not in shopping._repr_html_() + finance.evidence(panel)._repr_html_()
 
