@@ -105,7 +105,7 @@ def executed(full_run: FullRun, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def html_of(cell: nbformat.NotebookNode) -> str:
-    return "".join(output.data.get("text/html", "") for output in cell.outputs if "data" in output)
+    return "".join(output.data.get("text/html", "") for output in cell.get("outputs", []) if "data" in output)
 
 
 def text_of(html: str) -> str:
