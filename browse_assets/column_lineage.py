@@ -6,6 +6,7 @@ value is made of; what only filters, joins or groups is not listed. Tables whose
 models, recognised products) have no entry, rather than a guess.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,9 @@ from browse_assets.tables import TABLES
 if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.optimizer.scope import Scope
+
+# wordllama sets Python's root logger to INFO when it is imported: what sqlglot notes would stand on the terminal.
+logging.getLogger("sqlglot").setLevel(logging.WARNING)
 
 # Lists that the project ships, as `load_reference` names them.
 REFERENCE = "reference_"
