@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.optimizer.scope import Scope
 
+# wordllama sets Python's root logger to INFO when it is imported: what sqlglot notes would stand on the terminal.
+logging.getLogger("sqlglot").setLevel(logging.WARNING)
+
 # Lists that the project ships, as `load_reference` names them.
 REFERENCE = "reference_"
 

@@ -67,6 +67,7 @@ class Progress:
         self._console = LastingConsole(
             file=stream,
             force_terminal=is_terminal(stream),
+            force_jupyter=False,  # else each line is an output of its own, in HTML
             color_system="standard" if has_colour(stream) else None,
             highlight=False,
             markup=False,

@@ -72,8 +72,13 @@ class Events(logging.Handler):
             self._progress.say(f"        {innermost(event.event_specific_data.error)}", "bold red")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job; 0 when every asset was made and no ERROR check failed."""
+def main(arguments: Sequence[str] | None = None, *, waits: bool = True) -> int:
+    """Run the job; 0 when every asset was made and no ERROR check failed.
+
+    Args:
+        arguments: of the command line.
+        waits: whether Ctrl-C is waited for here; False in a notebook, whose kernel interrupts by itself.
+    """
     parser = argparse.ArgumentParser(
         prog="make run",
         description="Make every table from the files in the inbox (or, while it never held any, from the synthetic "
@@ -83,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Settings: see .env.example.",
     )
     parser.parse_args(arguments)
-    return run_command(_work)
+    return run_command(_work, waits=waits)
 
 
 def _work(stop: StopRequests) -> int:

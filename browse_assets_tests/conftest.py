@@ -43,6 +43,7 @@ LONGEST = (
     "test_full_run.py",
     "test_privacy.py",
     "test_kill.py",
+    "test_notebook.py",
     "test_browser.py",
     "test_ui.py",
     "test_definitions.py",

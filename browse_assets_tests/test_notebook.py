@@ -11,6 +11,9 @@ from browse_assets.settings import PROJECT_ROOT
 from browse_assets_tests import prepared
 from browse_assets_tests.prepared import SECRET, FullRun
 
+# The first to ask makes the finished run, and a kernel starts slowly on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
+
 PATH = PROJECT_ROOT / "notebooks" / "data_ml_pipeline.ipynb"
 NOTEBOOK = nbformat.read(PATH, as_version=4)
 MOST_LINES = 8
@@ -19,14 +22,14 @@ UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 WITHOUT_ANSWER = {"source", "path", "open", "run-job", "query"}
 # What each section has to show, and how many pictures at least.
 SECTIONS = {
-    "1.": (["removed", "left", "examples"], ["All 2", "searches on record found nothing", "{email}", "parameter"], 1),
+    "1.": (["removed", "left", "examples"], ["searches on record found nothing", "{email}", "parameter"], 1),
     "2.": (
         ["topics", "interests", "profile", "audience", "segments"],
-        ["sessions on", "Sports", "language", "abstain"],
-        4,
+        ["sessions on", "language", "abstain"],
+        3,
     ),
     "3.": (["products", "stages", "people"], ["pairs of person and product", "compare", "active days"], 1),
-    "4.": (["novelty", "new-people", "watch-list"], ["new to the panel", "Fairphone 6", "similarity"], 2),
+    "4.": (["novelty", "new-people", "watch-list"], ["New to the panel", "Fairphone 6", "similarity"], 1),
     "5.": (["funnel", "finance", "shoppers"], ["any shopping", "servicing", "banking", "must never decide"], 2),
     "6.": (
         ["topic-parts", "candidates", "ablation", "returns", "improvements"],
@@ -93,14 +96,16 @@ def executed(full_run: FullRun, tmp_path_factory: pytest.TempPathFactory) -> dic
     key.chmod(0o600)
     notebook = nbformat.read(PATH, as_version=4)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("BROWSE_", "MLFLOW_TRACKING"))}
-    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(PATH.parent)}})
+    client = NotebookClient(
+        notebook, timeout=1200, startup_timeout=300, resources={"metadata": {"path": str(PATH.parent)}}
+    )
     client.execute(env=environment | {"BROWSE_DATA_DIR": str(data_dir)})
     assert sorted(path.name for path in data_dir.iterdir()) == ["notebook"]
     return {cell.id: cell for cell in notebook.cells}
 
 
 def html_of(cell: nbformat.NotebookNode) -> str:
-    return "".join(output.data.get("text/html", "") for output in cell.outputs if "data" in output)
+    return "".join(output.data.get("text/html", "") for output in cell.get("outputs", []) if "data" in output)
 
 
 def text_of(html: str) -> str:
@@ -135,7 +140,7 @@ def test_each_section_answers(executed: dict[str, nbformat.NotebookNode], sectio
         assert text_of(answer.split("</p>")[0]).strip().endswith("."), name
     assert [part for part in wanted if part not in text] == []
     assert html.count("data:image/png") >= pictures
-    assert not re.search(r"\b(?:nan|None|NaT)\b", text), re.findall(r".{30}\b(?:nan|None|NaT)\b.{30}", text)
+    assert re.findall(r".{30}\b(?:nan|NaT|None(?! of))\b.{30}", text) == []
 
 
 def test_every_cell_is_looked_at(executed: dict[str, nbformat.NotebookNode]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from browse_assets.analysis.churn_report import between, listed, percent, plain
 from browse_assets.notebook.answer import Answer
 from browse_assets.notebook.installation import Installation
-from browse_assets.notebook.runs import churn_ablation, metrics, nested_runs, store, training_of
+from browse_assets.notebook.runs import churn_ablation, metrics, nested_runs, training_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,7 @@ _PARTS = {
     "head": "both together (in use)",
 }
 _HEADS = {"page": "texts of pages", "host": "names of hosts"}
+# The run's own reason counts people, who may be few: it stands in MLflow and is not repeated.
 _NO_TRAINING = "Nothing was trained here: there is too little history of people who left and people who stayed."
 
 
@@ -97,7 +98,7 @@ def candidates(installation: Installation) -> Answer:
         else pd.DataFrame()
     )
     if not len(runs) or training is None:
-        return Answer(_why_not_trained(installation), pd.DataFrame())
+        return Answer(_NO_TRAINING, pd.DataFrame())
     runs = runs.sort_values(["log_loss", "name"], kind="stable").reset_index(drop=True)
     table = pd.DataFrame(
         {
@@ -131,14 +132,6 @@ def candidates(installation: Installation) -> Answer:
     return Answer(words, table, figure, "Candidates (MLflow experiment churn)")
 
 
-def _why_not_trained(installation: Installation) -> str:
-    training = training_of(installation, "churn_model")
-    if training is None:
-        return _NO_TRAINING
-    reason = store(installation).get_run(training[1]).data.tags.get("reason", "")
-    return f"{_NO_TRAINING} {reason}".strip()
-
-
 def _between(runs: "pd.DataFrame", metric: str) -> list[str]:
     return [between(low, high) for low, high in zip(runs[f"{metric}_low"], runs[f"{metric}_high"], strict=True)]
 
@@ -165,7 +158,7 @@ def ablation(installation: Installation) -> Answer:
 
     runs, params = churn_ablation(installation)
     if not len(runs):
-        why = params["reason"] if "reason" in params else _why_not_trained(installation)
+        why = params.get("reason", _NO_TRAINING)
         return Answer(f"There is no ablation. {why}", pd.DataFrame())
     wanted = ("log_loss", "log_loss_difference", "roc_auc", "roc_auc_difference", "f1", "f1_difference")
     found = metrics(runs, *(f"{name}{end}" for name in wanted for end in ("", "_low", "_high")))

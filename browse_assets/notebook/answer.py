@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _WORDS = "max-width:52em;font-size:1.05em;line-height:1.5;margin:0.4em 0"
 _HEAD = "padding:4px 10px;border-bottom:2px solid #888;vertical-align:bottom"
-_CELL = "padding:3px 10px;border-bottom:1px solid #DDD;vertical-align:top;max-width:34em;white-space:normal"
+_CELL = "padding:3px 10px;border-bottom:1px solid #DDD;vertical-align:top;max-width:34em"
+# Dates and short names stay on one line; long addresses are broken rather than written over the next column.
+_SHORT, _ONE_LINE, _WRAPPED = 14, ";white-space:nowrap", ";white-space:normal;overflow-wrap:break-word"
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,18 @@ def table_html(table: "pd.DataFrame", title: str = "") -> str:
 
     head = "".join(cell("th", _HEAD, name, str(name).replace("_", " ")) for name in table.columns)
     rows = "".join(
-        "<tr>" + "".join(cell("td", _CELL, name, shown(row[name])) for name in table.columns) + "</tr>"
+        "<tr>"
+        + "".join(cell("td", _style(shown(row[name])), name, shown(row[name])) for name in table.columns)
+        + "</tr>"
         for row in table.to_dict("records")
     )
     caption = f'<p style="margin:0.8em 0 0.2em"><b>{escape(title)}</b></p>' if title else ""
     empty = "" if len(table) else "<p>(no rows)</p>"
     return f'{caption}<table style="border-collapse:collapse"><tr>{head}</tr>{rows}</table>{empty}'
+
+
+def _style(text: str) -> str:
+    return _CELL + (_ONE_LINE if len(text) <= _SHORT else _WRAPPED)
 
 
 def shown(value: Any) -> str:

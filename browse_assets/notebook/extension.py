@@ -6,7 +6,7 @@ but how much of a column the panel has already.
 
 from dataclasses import dataclass
 
-from browse_assets.analysis.churn_report import percent
+from browse_assets.analysis.churn_report import percent, plain
 from browse_assets.notebook.answer import Answer
 from browse_assets.notebook.installation import Installation
 
@@ -229,9 +229,9 @@ def signals(installation: Installation) -> Answer:
     )
     figure = None
     if known:
-        names = [name.split(" (")[0] for name in known]
+        columns = [plain(signal.column.rpartition(".")[2]) for signal in SIGNALS if signal.name in known]
         figure = bar_figure(
-            names, [100 * value for value in known.values()], title="Known of page views here", value_label="percent"
+            columns, [100 * value for value in known.values()], title="Known of page views here", value_label="percent"
         )
     return Answer(words, table, figure, "What an extension could collect")
 

@@ -59,14 +59,10 @@ def by_product(installation: Installation) -> Answer:
     table = found[is_told].copy()
     for name in counts:
         table[name] = table[name].map(installation.told)
-    top = [f"{row['product']} ({row['shopping']})" for row in table.head(3).to_dict("records")]
-    words = (
-        f"Most people shop for {listed(top)}. A product can have many customers and few shoppers, as banking "
-        "does where "
-        "people mostly log in." + installation.hidden(int((~is_told).sum()), "products")
-        if len(table)
-        else "No financial product has enough people to be shown." + installation.hidden(len(found), "products")
-    )
+    hidden = installation.hidden(int((~is_told).sum()), "products")
+    top = [f"{row['product']} ({row['shopping']})" for row in found.to_dict("records") if row["shopping"] >= k][:3]
+    words = f"Most people shop for {listed(top)}." if top else "No financial product has enough shoppers to be counted."
+    words += " A product can have many customers and few shoppers, as banking does where people mostly log in." + hidden
     figure = None
     if len(table):
         drawn = found[is_told]

@@ -81,10 +81,8 @@ class Installation:
         if not self.is_own:
             print(f"Nothing is run: {self.source} is only read.")
             return
-        with warnings.catch_warnings():
-            # Dagster cannot clean up a loop of its own while Jupyter's is running, says so in a comment, and goes on.
-            warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
-            exit_code = main([])
+        with without_jupyter_warnings():
+            exit_code = main([], waits=False)
         if exit_code not in (0, 1) or not self.settings.warehouse_path.exists():
             raise NotebookError("The run did not end well: the lines above say where, and what to do.")
         if exit_code == 1:
@@ -97,7 +95,7 @@ class Installation:
             NotebookError: there are no tables yet, or a run is writing them just now.
         """
         if not self.settings.warehouse_path.exists():
-            raise NotebookError("There are no tables yet: run the cell with `installation.run()` first.")
+            raise NotebookError("There are no tables yet: run the cell with `panel.run()` first.")
         try:
             with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as con:
                 return con.execute(select, params).df()
@@ -135,6 +133,8 @@ class Installation:
 
     def hidden(self, groups: int, what: str) -> str:
         """A sentence, with a space before it, on the groups too small to be told; empty where there are none."""
+        if groups == 1:
+            return f" 1 more {what.removesuffix('s')} has fewer than {self.min_group} people and is not shown."
         return f" {groups} more {what} have fewer than {self.min_group} people and are not shown." if groups else ""
 
     def checks(self, keys: Sequence[Any]) -> list[CheckResult]:
@@ -240,6 +240,17 @@ def link_files(source: Path, folder: Path) -> int:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(path.resolve())
     return len(pairs)
+
+
+@contextmanager
+def without_jupyter_warnings() -> Iterator[None]:
+    """Keep back two warnings that only a notebook gets, and that its reader can do nothing about."""
+    with warnings.catch_warnings():
+        # Dagster cannot clean up a loop of its own while Jupyter's is running, says so in a comment, and goes on.
+        warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
+        # tqdm, which MLflow and shap import, wants a package for its bars in notebooks; none is drawn here.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from browse_assets.analysis.churn_report import listed, percent, plain
 from browse_assets.notebook.answer import Answer
-from browse_assets.notebook.installation import Installation, scratch_installation
+from browse_assets.notebook.installation import Installation, scratch_installation, without_jupyter_warnings
 
 # Replaced in every row by their nature, and no find: the person's id and the IP address.
 _IN_EVERY_ROW = ("user_id", "ip")
@@ -123,7 +123,7 @@ def worked_examples() -> Answer:
     from browse_assets.assets.events import raw_events, scrubbed_events
     from browse_assets.resources import Databases
 
-    with scratch_installation() as settings:
+    with scratch_installation() as settings, without_jupyter_warnings():
         settings.inbox.mkdir(parents=True)
         with (settings.inbox / "examples.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

@@ -38,7 +38,8 @@ def by_product(installation: Installation) -> Answer:
     words = (
         f"The pages name or sell {seen:,} different products. {installation.told(people)} of {installation.people:,} "
         f"people are interested in at least one: several sessions on two days or more, lately, and clearly more than "
-        f"the panel. That makes {int(pairs):,} pairs of person and product; {int(nameless):,} of them are products "
+        f"the panel. That makes {installation.told(pairs)} pairs of person and product; "
+        f"{installation.told(nameless)} of them are products "
         "whose name is not told, since a title that few people saw could hold somebody's name."
         if pairs
         else f"The pages name or sell {seen:,} different products; no interest has enough evidence."
@@ -62,9 +63,9 @@ def by_stage(installation: Installation) -> Answer:
     reached = int(installation.value("SELECT count(*) FROM product_interest WHERE stage IN ('cart', 'checkout')"))
     touched, interested = int(table["touched"].sum()), int(table["interested"].sum())
     words = (
-        f"Of {touched:,} pairs of person and product that were touched at all, {interested:,} "
-        f"({percent(interested / touched)}) are interest; the others were looked at too seldom, too long ago, or no "
-        f"more than by anybody. {reached:,} came as far as a cart or checkout."
+        f"Of {touched:,} pairs of person and product that were touched at all, "
+        f"{installation.told(interested)} are interest; the others were looked at too seldom, too long ago, or no "
+        f"more than by anybody. {installation.told(reached)} came as far as a cart or checkout."
         if touched
         else "No product was touched."
     )
@@ -72,10 +73,15 @@ def by_stage(installation: Installation) -> Answer:
     if touched:
         figure = side_by_side_figure(
             list(table["stage"]),
-            {"touched": list(table["touched"]), "interested": list(table["interested"])},
+            {
+                name: [count if count >= installation.min_group else 0 for count in table[name]]
+                for name in ("touched", "interested")
+            },
             title="Pairs of person and product, by furthest stage",
             value_label="pairs",
         )
+    for name in ("touched", "interested"):
+        table[name] = table[name].map(installation.told)
     return Answer(words, table, figure, "Stages")
 
 
@@ -119,9 +125,9 @@ def new_products(installation: Installation) -> Answer:
     table = installation.query(
         """
         SELECT CASE WHEN is_new IS NULL AND is_new_to_person IS NULL THEN 'too little history to tell'
-                WHEN is_new AND is_new_to_person THEN 'new to the panel and to the person'
+                WHEN is_new AND is_new_to_person THEN 'new to panel and person'
                 WHEN is_new THEN 'new to the panel'
-                WHEN is_new_to_person THEN 'known, but new to the person'
+                WHEN is_new_to_person THEN 'new to the person'
                 ELSE 'known to both' END AS interest_is,
             count(*) AS pairs, count(DISTINCT product_id) AS products, count(DISTINCT user_key) AS people
         FROM product_interest JOIN products USING (product_id) WHERE is_interested
@@ -133,8 +139,7 @@ def new_products(installation: Installation) -> Answer:
         "FROM product_interest JOIN products USING (product_id) WHERE is_interested"
     ).iloc[0]
     words = (
-        f"Yes: of {int(pairs):,} interests in products, {int(new):,} ({percent(new / pairs)}) are in something "
-        "new, and "
+        f"Yes: of {installation.told(pairs)} interests in products, {percent(new / pairs)} are in something new, and "
         f"{int(all_new):,} of the products are new to the whole panel."
         if new
         else "No new product is among the interests."
@@ -144,10 +149,11 @@ def new_products(installation: Installation) -> Answer:
         "person: first "
         "seen at most 60 days before, by somebody known for longer."
     )
-    shown = table.assign(people=table["people"].map(installation.told))
+    shown = table.assign(**{name: table[name].map(installation.told) for name in ("pairs", "people")})
+    told = table[table["people"] >= installation.min_group]
     figure = None
-    if len(table):
-        figure = bar_figure(list(table["interest_is"]), list(table["pairs"]), title="Interests in products, by novelty")
+    if len(told):
+        figure = bar_figure(list(told["interest_is"]), list(told["pairs"]), title="Interests in products, by novelty")
     return Answer(words, shown, figure, "Interests by novelty")
 
 

@@ -10,7 +10,7 @@ on the sample) at each training. It is made once for each training, where the no
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from browse_assets.notebook.installation import Installation, NotebookError
+from browse_assets.notebook.installation import Installation, NotebookError, without_jupyter_warnings
 from browse_assets.resources import ExperimentTracker
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def store(installation: Installation) -> Any:
     address = installation.settings.tracking_uri
     if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).exists():
         raise NotebookError("There are no MLflow runs here yet: run the job first.")
-    return ExperimentTracker().client()
+    with without_jupyter_warnings():
+        return ExperimentTracker().client()
 
 
 def training_of(installation: Installation, asset: str) -> tuple[str, str] | None:

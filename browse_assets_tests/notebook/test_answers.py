@@ -98,11 +98,12 @@ def test_counts_of_few_people_are_in_no_answer(panel: Installation, scratch_ware
     interests = attributes.interests(panel)
     assert list(interests.table["topic"]) == ["Sports"]
     assert "12 of 40 people" in interests.words
-    assert "1 more topics have fewer than 11 people" in interests.words
+    assert "1 more topic has fewer than 11 people" in interests.words
     shopping = finance.by_product(panel)
     assert list(shopping.table["product"]) == ["mortgages"]
     assert list(shopping.table["shopping"]) == ["13"]
     assert list(shopping.table["customers"]) == ["0"]
+    assert "Most people shop for mortgages (13)." in shopping.words
     assert "crypto" not in shopping._repr_html_()
     assert "payday" not in shopping._repr_html_() + finance.evidence(panel)._repr_html_()
 
@@ -138,7 +139,7 @@ def test_products_of_people_have_names_and_cut_pseudonyms(panel: Installation, s
     assert list(new.table["product"]) == ["New Phone"]
     assert set(everything.table["person"]) == {"00000000"}
     novelty = products.new_products(panel)
-    assert "2 (67 %) are in something new" in novelty.words
+    assert "67 % are in something new" in novelty.words
     assert set(novelty.table["people"]) == {"fewer than 11"}
 
 

@@ -113,7 +113,7 @@ def test_errors_say_what_to_do_and_quote_no_path(settings: Settings, tmp_path: P
     assert "jo-roe" not in str(error.value)
     with pytest.raises(NotebookError, match="not both"):
         open_installation(tmp_path, tmp_path)
-    with pytest.raises(NotebookError, match=r"installation\.run"):
+    with pytest.raises(NotebookError, match=r"panel\.run"):
         open_installation().query("SELECT 1")
 
 
