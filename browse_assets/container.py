@@ -19,7 +19,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
-from browse_assets.resources import VaultKeyError, load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0 if is_healthy(SERVICE_FILE.read_text().strip(), settings) else 1
         with ExitStack() as held:
             _become(wanted.service, SERVICES[wanted.service](settings, wanted.host, held))
-    except (AlreadyRunningError, NotStartedError, SettingsError, VaultKeyError, OSError) as error:
+    except (AlreadyRunningError, NotStartedError, SettingsError, OSError) as error:
         print(f"{service}: {error}", file=sys.stderr)
         return 2
     return 0
@@ -115,11 +114,20 @@ def _prepare_code(settings: Settings, held: ExitStack) -> None:
     for folder in (settings.inbox, settings.customers, settings.reports):
         folder.mkdir(parents=True, exist_ok=True)
     settings.erase_queue.mkdir(exist_ok=True, mode=0o700)
-    load_keys(settings)
+    _make_key(settings)
     # Held until the server ends: a second one on the same data would run runs beside this one's queue.
     os.set_inheritable(held.enter_context(sole_process(settings.data_dir, "ui", "the code server")), True)
     _use_dagster()
     _end_orphaned_runs(settings)
+
+
+def _make_key(settings: Settings) -> None:
+    from browse_assets.resources import VaultKeyError, load_keys  # 2 s: not for `health`, once a minute and service
+
+    try:
+        load_keys(settings)
+    except VaultKeyError as error:
+        raise NotStartedError(str(error)) from None
 
 
 def _end_orphaned_runs(settings: Settings) -> None:

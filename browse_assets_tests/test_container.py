@@ -265,3 +265,22 @@ def test_health_says_so_by_its_exit_code(
     container.SERVICE_FILE.write_text("mlflow")
     monkeypatch.setattr(container, "_answers", lambda _address: False)
     assert container.main(["health"]) == 1
+
+
+def test_asking_for_health_is_cheap() -> None:
+    """It happens once a minute in each of five containers."""
+    code = "import sys, browse_assets.container; print({'dagster', 'duckdb', 'mlflow', 'grpc'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_vault_without_its_key_is_said(
+    become: Callable[..., list[str]],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BROWSE_SECRET_KEY", "")
+    settings.vault_path.write_bytes(b"not opened")
+    assert container.main(["code"]) == 2
+    assert "its key is gone" in capsys.readouterr().err
