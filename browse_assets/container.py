@@ -116,7 +116,8 @@ def _prepare_code(settings: Settings, held: ExitStack) -> None:
     settings.erase_queue.mkdir(exist_ok=True, mode=0o700)
     _make_key(settings)
     # Held until the server ends: a second one on the same data would run runs beside this one's queue.
-    os.set_inheritable(held.enter_context(sole_process(settings.data_dir, "ui", "the code server")), True)
+    lock = held.enter_context(sole_process(settings.data_dir, "ui", "the code server", command="the code server"))
+    os.set_inheritable(lock.descriptor, True)
     _use_dagster()
     _end_orphaned_runs(settings)
 

@@ -5,13 +5,18 @@ and sensors (`definitions.py`, `automation.py`), starting servers (`ui.py`).
 """
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from browse_assets.settings import Settings
+from browse_assets.sole_process import AlreadyRunningError, sole_process
 
 if TYPE_CHECKING:
     import dagster as dg
+
+# Tag of runs that a command (`make run`, `make erase`, ...) makes in its own process, with its name.
+STARTED_BY = "browse_assets/started_by"
 
 # Pools have the granularity `run`, not `op`: an op slot is claimed in a table and outlives a killed
 # process; the next run then waits for it for ever, in a busy loop that does not hear SIGTERM (measured
@@ -86,21 +91,60 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return home
 
 
-def end_orphaned_runs(instance: "dg.DagsterInstance") -> int:
+def make_way(instance: "dg.DagsterInstance", settings: Settings) -> int:
+    """Before a command writes the tables: end what was left by killed ones, and see that the UI runs nothing.
+
+    To be called by a holder of the lock `run` (`sole_process.py`).
+
+    Returns:
+        How many runs were marked as ended.
+
+    Raises:
+        AlreadyRunningError: the UI is running something; the message says what, and since when.
+    """
+    try:
+        with sole_process(settings.data_dir, "ui", command="a command that looks after old runs"):
+            return end_orphaned_runs(instance)
+    except AlreadyRunningError as ui:
+        ended = end_orphaned_runs(instance, of_commands=True)
+        runs = _runs_in_progress(instance)
+        if not runs:
+            return ended
+        record = instance.get_run_record_by_id(runs[0].run_id)
+        started = record.start_time if record else None
+        since = f" since {time.strftime('%H:%M:%S', time.localtime(started))}" if started else ""
+        raise AlreadyRunningError(
+            f"the Dagster UI is running {runs[0].job_name.removeprefix('__ASSET_JOB') or 'assets'}{since} (run "
+            f"{runs[0].run_id[:8]}; {ui.holder})",
+            "Wait until it has ended, or terminate it there under Runs.",
+        ) from None
+
+
+def _runs_in_progress(instance: "dg.DagsterInstance") -> "list[dg.DagsterRun]":
+    import dagster as dg
+
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    return list(instance.get_runs(filters=dg.RunsFilter(statuses=statuses)))
+
+
+def end_orphaned_runs(instance: "dg.DagsterInstance", *, of_commands: bool = False) -> int:
     """Mark runs whose process is gone as failed, so that they do not fill the queue of one for ever.
 
     The default run launcher cannot tell that a process died, so the daemon would never do this. To be
-    called only while nothing can be running: the caller holds the locks `ui` and `run` (`sole_process.py`).
+    called only while nothing can be running: the caller holds the locks `ui` and `run` (`sole_process.py`);
+    with the lock `run` alone, only for runs that commands made.
 
     Returns:
         How many runs were marked. Queued runs are left: the daemon starts them.
     """
     import dagster as dg
 
-    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    orphans = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
+    orphans = [run for run in _runs_in_progress(instance) if STARTED_BY in run.tags or not of_commands]
     for run in orphans:
-        instance.report_run_failed(
-            run, "The process of this run was ended from outside. The tables are as before its last step."
-        )
+        if run.status == dg.DagsterRunStatus.CANCELING:  # somebody pressed Ctrl-C, and then it was killed
+            instance.report_run_canceled(run, "Stopped from outside. The tables are as before its last step.")
+        else:
+            instance.report_run_failed(
+                run, "The process of this run was ended from outside. The tables are as before its last step."
+            )
     return len(orphans)

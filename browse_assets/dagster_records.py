@@ -86,6 +86,8 @@ def _empty_entries(node: Any) -> None:
                 entry["md_str"] = REMOVED
             elif "data" in entry:
                 entry["data"] = [REMOVED]
+            for record in entry.get("records", []):
+                record["data"] = dict.fromkeys(record["data"], REMOVED)
         for member in node.values():
             _empty_entries(member)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from browse_assets.foreseen import ForeseenError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DIR = PROJECT_ROOT / "data" / "reference"
 SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
@@ -31,7 +33,7 @@ NEVER_MODELLED = (
 )
 
 
-class SettingsError(ValueError):
+class SettingsError(ForeseenError, ValueError):
     """A variable has a value that cannot be used; the message names the variable, not its value."""
 
 
@@ -58,6 +60,7 @@ class Settings:
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
     churn_values: tuple[float, float, float, float] | None = None
+    webhook_url: str | None = None
     dagster_postgres_url: str | None = None
 
     def __repr__(self) -> str:
@@ -191,6 +194,7 @@ def load_settings() -> Settings:
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
         churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
+        webhook_url=_parse_webhook(env.get("BROWSE_WEBHOOK_URL")),
         dagster_postgres_url=_parse_postgres(env.get("BROWSE_DAGSTER_POSTGRES_URL")),
     )
 
@@ -241,6 +245,15 @@ def _parse_values(text: str | None) -> tuple[float, float, float, float] | None:
             "BROWSE_CHURN_VALUES is not four numbers true_positive,false_positive,false_negative,true_negative"
         )
     return found[0], found[1], found[2], found[3]
+
+
+def _parse_webhook(text: str | None) -> str | None:
+    """Only the web: `file:` and the like would make the sensor read or write here. The address may hold a secret."""
+    if not text:
+        return None
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise SettingsError("BROWSE_WEBHOOK_URL is not an address that begins with https:// or http://")
+    return text
 
 
 def _parse_address(env: Mapping[str, str], variable: str) -> str | None:

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import duckdb
 import hypothesis
 import pytest
@@ -21,6 +19,7 @@ from browse_assets.resources import open_databases
 from browse_assets.settings import PROJECT_ROOT, Settings, load_settings
 from browse_assets_tests import prepared
 from browse_assets_tests.cpu_seconds import CpuSeconds
+from browse_assets_tests.in_process import materialize_assets
 from browse_assets_tests.prepared import SECRET, FullRun
 
 REAL_FILES = PROJECT_ROOT.parent / "shared" / "real"
@@ -37,9 +36,40 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 
 
+# Files of more than 30 CPU seconds, the longest first (the table at the end of a run has the figures): they begin, and
+# many short ones fill both cores to the end. `make test` keeps this order (--no-loadscope-reorder), where pytest-xdist
+# would begin with the files of the most tests.
+LONGEST = (
+    "test_full_run.py",
+    "test_privacy.py",
+    "test_kill.py",
+    "test_browser.py",
+    "test_ui.py",
+    "test_definitions.py",
+    "erasure/test_erase_user.py",
+    "test_retention.py",
+    "assets/test_answers.py",
+    "assets/test_events.py",
+    "assets/test_churn_snapshots.py",
+    "assets/test_products.py",
+    "assets/test_topics.py",
+    "test_serve.py",
+    "bench/test_bench.py",
+    "bench_churn/test_bench_churn.py",
+    "assets/test_churn_logging.py",
+    "analysis/test_churn_degenerate.py",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tell at the end what each file cost."""
     config.pluginmanager.register(CpuSeconds())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they come."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +103,9 @@ def prepare_installation(shared_folder: Path) -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_store(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> str:
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One MLflow database for all tests of a worker: making its schema takes seconds."""
-    return f"sqlite:///{shutil.copy(prepared.empty_store(shared_folder), tmp_path_factory.mktemp('mlflow'))}"
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
 @pytest.fixture(scope="session")
@@ -164,32 +194,11 @@ def warehouse(settings: Settings) -> Callable[..., list[tuple[Any, ...]]]:
     return query
 
 
-@pytest.fixture(scope="session")
-def dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """Dagster's records in memory, for all tests of a worker: to make them takes 0.3 CPU s."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 @pytest.fixture
-def materialize(settings: Settings, dagster_instance: dg.DagsterInstance) -> Callable[..., Any]:
+def materialize(settings: Settings) -> Callable[..., Any]:
     """Materialize assets by name (all of them without names) with their checks, in process."""
-    from browse_assets.definitions import ASSETS, CHECKS
-    from browse_assets.resources import Databases, ExperimentTracker
-
     del settings
-
-    def run(*names: str, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
-        wanted = dg.AssetSelection.assets(*names) if names else dg.AssetSelection.all()
-        return dg.materialize(
-            [*ASSETS, *CHECKS],
-            selection=wanted,
-            resources={"databases": Databases(), "tracker": ExperimentTracker()},
-            instance=dagster_instance,
-            raise_on_error=raise_on_error,
-        )
-
-    return run
+    return materialize_assets
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from browse_assets.sample_panel.topics import TOPICS
 from browse_assets.sample_panel.wares import read_wares
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
 from browse_assets_tests.conftest import REAL_FILES, sqlite_count
-from browse_assets_tests.prepared import FullRun, start_run
+from browse_assets_tests.prepared import FullRun, start_run, undrawn_code
 
 
 @pytest.fixture(scope="module")
@@ -350,28 +350,19 @@ def contents(path: Path) -> dict[str, list[Any]]:
         }
 
 
-# The tables do not know that figures are drawn: a second run without is half as long, and shows that too.
-UNDRAWN = """
-import matplotlib.figure
-from pathlib import Path
-blank = Path({blank!r}).read_bytes()
-def save(_, file, **options):
-    file.write(blank) if hasattr(file, "write") else Path(file).write_bytes(blank)
-matplotlib.figure.Figure.savefig = save
-"""
-
-
 @pytest.fixture
-def again(run: FullRun, tmp_path: Path, blank_picture: bytes) -> Callable[[], dict[str, list[Any]]]:
-    """The same input in another installation, run from nothing: the topics' classifier is trained anew, too."""
+def again(run: FullRun, tmp_path: Path, shared_folder: Path) -> Callable[[], dict[str, list[Any]]]:
+    """The same input in another installation, run from nothing: the topics' classifier is trained anew, too.
+
+    Without drawing, of which the tables know nothing; that it is so is seen as well.
+    """
 
     def rerun() -> dict[str, list[Any]]:
-        data_dir, blank = tmp_path / "data", tmp_path / "blank.png"
+        data_dir = tmp_path / "data"
         data_dir.mkdir()
-        blank.write_bytes(blank_picture)
         (data_dir / "inbox").symlink_to(run.data_dir / "inbox")
         (data_dir / "customers").symlink_to(run.data_dir / "customers")
-        done = start_run(data_dir, first=UNDRAWN.format(blank=str(blank)))
+        done = start_run(data_dir, first=undrawn_code(shared_folder))
         assert done.returncode == 0, done.stderr
         return contents(data_dir / "browse.duckdb")
 

@@ -24,7 +24,7 @@ import pytest
 from browse_assets.readers.chrome import WINDOWS_EPOCH_MICROSECONDS
 from browse_assets.resources import Keys, open_databases
 from browse_assets.settings import Settings
-from browse_assets_tests.prepared import made_once
+from browse_assets_tests.prepared import RUN, made_once, undrawn_code
 from browse_assets_tests.test_kill import LAST_DAY, write_habits
 from browse_assets_tests.test_network import Offline, run_offline
 
@@ -293,7 +293,10 @@ def _store(data: Path) -> str:
 
 
 def _run_and_export(folder: Path) -> None:
-    """From nothing: what is trained without a network is the topics' classifier, too."""
+    """From nothing: what is trained without a network is the topics' classifier, too.
+
+    No figure is drawn: no search could read a value in a picture's pixels.
+    """
     data = folder / "data"
     plant_inbox(data / "inbox")
     plant_customers(data / "customers")
@@ -303,7 +306,7 @@ def _run_and_export(folder: Path) -> None:
     (data / "keys" / "secret.key").write_text("5e" * 32 + "\n")
     unset = ("BROWSE_SECRET_KEY", "BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS")
     variables = {"BROWSE_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": _store(data), **dict.fromkeys(unset, "")}
-    process = run_offline(["-m", "browse_assets.run"], folder, variables, CRASH)
+    process = run_offline(["-c", undrawn_code(folder) + RUN], folder, variables, CRASH)
     (data / "export").mkdir()
     (data / "export" / f"{FILE}.txt").write_text(f"{USER}\n")
     export = run_offline(["-m", "browse_assets.export"], folder / "export", variables)

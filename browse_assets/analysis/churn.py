@@ -413,6 +413,15 @@ def _lacking(which: str, y: IntArray) -> str:
     )
 
 
+def split_rows(rows: LabelledRows, plan: WindowPlan | None) -> tuple[IntArray, IntArray, Parts | None]:
+    """Positions of the rows that `train_churn` learns from and tests on, and the parts of the former.
+
+    The parts are None where they cannot be divided so that each sees enough of both outcomes.
+    """
+    train, test = _train_and_test(rows, plan)
+    return train, test, _divide(rows, train, in_time=plan is not None) if len(train) else None
+
+
 def _divide(rows: LabelledRows, train: IntArray, *, in_time: bool) -> Parts | None:
     """Latest snapshot in halves where that leaves enough of both outcomes, else people 60:20:20."""
     latest = train[(rows.time.iloc[train] == rows.time.iloc[train].max()).to_numpy()]
