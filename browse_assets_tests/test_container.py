@@ -148,7 +148,8 @@ def test_the_lock_lives_on_in_the_server(settings: Settings, tmp_path: Path) -> 
         "import os, sys; from contextlib import ExitStack; from browse_assets.sole_process import sole_process\n"
         "from browse_assets.settings import load_settings\n"
         "with ExitStack() as held:\n"
-        "    os.set_inheritable(held.enter_context(sole_process(load_settings().data_dir, 'ui')), True)\n"
+        "    lock = held.enter_context(sole_process(load_settings().data_dir, 'ui'))\n"
+        "    os.set_inheritable(lock.descriptor, True)\n"
         "    os.execvp(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])\n"
     )
     server = subprocess.Popen(
