@@ -9,6 +9,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -86,6 +87,8 @@ def _become(service: str, command: Sequence[str]) -> None:
     if not SERVICE_FILE.exists():  # a command beside the server does not change what is asked for its health
         SERVICE_FILE.write_text(service)
     sys.stdout.flush()
+    # Ignored (as by a script's `    # Where it is ignored (a script's `&`) it stays so over exec, and Dagster takes SIGTERM for the same: no end but a kill.`) it stays so over exec, and Dagster takes SIGTERM for the same: no end but a kill.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(_script(command[0]), list(command))
 
 

@@ -1,6 +1,7 @@
 """Services of the container: passwords, addresses, command lines, health."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,7 +45,9 @@ def become(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
         command: list[str] = caught.value.args[0]
         return command
 
+    interrupted = signal.getsignal(signal.SIGINT)
     yield run
+    signal.signal(signal.SIGINT, interrupted)
     os.environ.pop("DAGSTER_HOME", None)
 
 
@@ -173,6 +176,16 @@ def test_a_command_beside_the_server_leaves_its_health_alone(become: Callable[..
     become("mlflow")
     become("run")
     assert container.SERVICE_FILE.read_text() == "mlflow"
+
+
+def test_a_server_can_be_ended_however_it_was_started(become: Callable[..., list[str]]) -> None:
+    """Dagster's servers give SIGTERM the handler of SIGINT: one that came in ignored would ignore both."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        become("code")
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_chart_s_code_server_is_prepared_as_well(become: Callable[..., list[str]], settings: Settings) -> None:
