@@ -87,7 +87,7 @@ def _become(service: str, command: Sequence[str]) -> None:
     if not SERVICE_FILE.exists():  # a command beside the server does not change what is asked for its health
         SERVICE_FILE.write_text(service)
     sys.stdout.flush()
-    # Ignored (as by a script's `    # Where it is ignored (a script's `&`) it stays so over exec, and Dagster takes SIGTERM for the same: no end but a kill.`) it stays so over exec, and Dagster takes SIGTERM for the same: no end but a kill.
+    # Ignored, as after a script's `&`, it stays so over exec, and Dagster handles SIGTERM alike: only a kill ends it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(_script(command[0]), list(command))
 
