@@ -9,6 +9,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -19,7 +20,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
-from browse_assets.resources import VaultKeyError, load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0 if is_healthy(SERVICE_FILE.read_text().strip(), settings) else 1
         with ExitStack() as held:
             _become(wanted.service, SERVICES[wanted.service](settings, wanted.host, held))
-    except (AlreadyRunningError, NotStartedError, SettingsError, VaultKeyError, OSError) as error:
+    except (AlreadyRunningError, NotStartedError, SettingsError, OSError) as error:
         print(f"{service}: {error}", file=sys.stderr)
         return 2
     return 0
@@ -87,6 +87,8 @@ def _become(service: str, command: Sequence[str]) -> None:
     if not SERVICE_FILE.exists():  # a command beside the server does not change what is asked for its health
         SERVICE_FILE.write_text(service)
     sys.stdout.flush()
+    # Ignored, as after a script's `&`, it stays so over exec, and Dagster handles SIGTERM alike: only a kill ends it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(_script(command[0]), list(command))
 
 
@@ -115,12 +117,21 @@ def _prepare_code(settings: Settings, held: ExitStack) -> None:
     for folder in (settings.inbox, settings.customers, settings.reports):
         folder.mkdir(parents=True, exist_ok=True)
     settings.erase_queue.mkdir(exist_ok=True, mode=0o700)
-    load_keys(settings)
+    _make_key(settings)
     # Held until the server ends: a second one on the same data would run runs beside this one's queue.
     lock = held.enter_context(sole_process(settings.data_dir, "ui", "the code server", command="the code server"))
     os.set_inheritable(lock.descriptor, True)
     _use_dagster()
     _end_orphaned_runs(settings)
+
+
+def _make_key(settings: Settings) -> None:
+    from browse_assets.resources import VaultKeyError, load_keys  # 2 s: not for `health`, once a minute and service
+
+    try:
+        load_keys(settings)
+    except VaultKeyError as error:
+        raise NotStartedError(str(error)) from None
 
 
 def _end_orphaned_runs(settings: Settings) -> None:

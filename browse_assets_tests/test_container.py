@@ -1,6 +1,7 @@
 """Services of the container: passwords, addresses, command lines, health."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,7 +45,9 @@ def become(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
         command: list[str] = caught.value.args[0]
         return command
 
+    interrupted = signal.getsignal(signal.SIGINT)
     yield run
+    signal.signal(signal.SIGINT, interrupted)
     os.environ.pop("DAGSTER_HOME", None)
 
 
@@ -148,7 +151,8 @@ def test_the_lock_lives_on_in_the_server(settings: Settings, tmp_path: Path) -> 
         "import os, sys; from contextlib import ExitStack; from browse_assets.sole_process import sole_process\n"
         "from browse_assets.settings import load_settings\n"
         "with ExitStack() as held:\n"
-        "    os.set_inheritable(held.enter_context(sole_process(load_settings().data_dir, 'ui')), True)\n"
+        "    lock = held.enter_context(sole_process(load_settings().data_dir, 'ui'))\n"
+        "    os.set_inheritable(lock.descriptor, True)\n"
         "    os.execvp(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])\n"
     )
     server = subprocess.Popen(
@@ -172,6 +176,16 @@ def test_a_command_beside_the_server_leaves_its_health_alone(become: Callable[..
     become("mlflow")
     become("run")
     assert container.SERVICE_FILE.read_text() == "mlflow"
+
+
+def test_a_server_can_be_ended_however_it_was_started(become: Callable[..., list[str]]) -> None:
+    """Dagster's servers give SIGTERM the handler of SIGINT: one that came in ignored would ignore both."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        become("code")
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_chart_s_code_server_is_prepared_as_well(become: Callable[..., list[str]], settings: Settings) -> None:
@@ -265,3 +279,22 @@ def test_health_says_so_by_its_exit_code(
     container.SERVICE_FILE.write_text("mlflow")
     monkeypatch.setattr(container, "_answers", lambda _address: False)
     assert container.main(["health"]) == 1
+
+
+def test_asking_for_health_is_cheap() -> None:
+    """It happens once a minute in each of five containers."""
+    code = "import sys, browse_assets.container; print({'dagster', 'duckdb', 'mlflow', 'grpc'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_vault_without_its_key_is_said(
+    become: Callable[..., list[str]],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BROWSE_SECRET_KEY", "")
+    settings.vault_path.write_bytes(b"not opened")
+    assert container.main(["code"]) == 2
+    assert "its key is gone" in capsys.readouterr().err

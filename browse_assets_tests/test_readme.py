@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from browse_assets.analysis.scrubbing import personal_kind, scrub_address, scrub_text
 from browse_assets.leak_checks import LEAK_CHECKS
@@ -16,6 +17,9 @@ from browse_assets.tables import TABLES, dictionary_markdown, tables_of
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 PRIVACY = (PROJECT_ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+DEPLOY = (PROJECT_ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/deploy.md", "docs/privacy.md")
 
 # What `name.ending` may be instead of a column: a file, or a host of an example.
 ENDINGS = {"com", "csv", "duckdb", "example", "html", "json", "key", "md", "parquet", "py", "sql", "txt"}
@@ -91,6 +95,22 @@ def test_privacy_names_what_is_there() -> None:
     assert missing_paths(PRIVACY) == set()
 
 
+def test_the_guide_to_deploying_names_what_is_there() -> None:
+    assert {"image", "lock"} <= commands_in(DEPLOY)
+    assert commands_in(DEPLOY) <= targets_of_the_makefile()
+    assert variables_in(DEPLOY) <= variables_of_the_example()
+    assert missing_paths(DEPLOY) == set()
+    for module in re.findall(r"`?(?:python -m )?(browse_assets\.[a-z_]+)`", DEPLOY):
+        assert (PROJECT_ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+    compose = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    commands = re.findall(r"docker compose (?:exec(?: -T)?|run --rm|logs|up -d|stop|start|cp) ([a-z].*)", DEPLOY)
+    named = {word for command in commands for word in re.findall(r"^[a-z -]+", command)[0].split()}
+    assert {"code", "init", "postgres", "proxy"} <= named & set(compose["services"])
+    assert set(re.findall(r"browse-assets_([a-z]+):", DEPLOY)) <= set(compose["volumes"])
+    rows = re.findall(r"^\| `([a-z-]+)`(?:, `([a-z-]+)`)? \|", DEPLOY.split("## One host")[0], flags=re.MULTILINE)
+    assert {name for row in rows for name in row if name} == set(compose["services"])
+
+
 def test_privacy_names_checks_that_run() -> None:
     names = {spec.name for check in LEAK_CHECKS for spec in check.check_specs}
     assert "`no_personal_data`" in PRIVACY
@@ -149,7 +169,7 @@ def test_the_guides_for_contributors_name_what_is_there() -> None:
     assert {name for name in functions - ours if not re.search(rf"\b{name}\b", known)} == set()
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/privacy.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     """Files that are linked exist, and so does the heading of theirs that is meant."""
     path = PROJECT_ROOT / document
