@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from browse_assets.analysis.churn import SEED, Parts, labelled_rows, split_rows
+from browse_assets.analysis.churn import SEED
 from browse_assets.analysis.churn_calibration import calibrate, refitted
 from browse_assets.analysis.churn_candidates import LOGISTIC, churn_probability, fit_candidate
+from browse_assets.analysis.churn_division import Parts, labelled_rows, split_rows
 from browse_assets.analysis.churn_rows import PREFIX
 from browse_assets.analysis.churn_tuning import DEFAULTS
 from browse_assets.analysis.churn_windows import WindowPlan
