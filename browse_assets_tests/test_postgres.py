@@ -134,7 +134,7 @@ def test_an_erased_person_is_in_no_row_and_no_file_of_postgres(
     assert done["places where something was found"] == 0
     for name in ("dagster", "mlflow"):
         contents = b"\n".join(content for _, content in row_readings(on_postgres.url(name)))
-        assert len(contents) > 10_000
+        assert contents
         assert ann.encode() not in contents
         assert ANN.encode() not in contents
     assert not on_postgres.holds(ANN)
