@@ -44,6 +44,8 @@ LONGEST = (
     "test_privacy.py",
     "test_kill.py",
     "test_notebook.py",
+    "test_front_door.py",
+    "test_postgres.py",
     "test_browser.py",
     "test_ui.py",
     "test_definitions.py",

@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 
 from browse_assets.assets.churn_audit import false_futures
-from browse_assets.assets.churn_logging import log_churn, read_incumbent
+from browse_assets.assets.churn_logging import is_known, log_churn, read_incumbent
 from browse_assets.assets.churn_snapshots import (
     ChurnWindows,
     churn_snapshots,
@@ -68,7 +68,7 @@ def churn_model(
         target = State(source.load_id, fingerprint("churn_model", source.fingerprint, values))
         as_of = snapshots_as_of(con, settings)
         extra: dict[str, Any] = {}
-        if stored == target or as_of is None:
+        if as_of is None or (stored == target and is_known(tracker, stored.mlflow_run)):
             context.log.info("Nothing new to learn from: the models stand as they are.")
             extra |= run_link(stored.mlflow_run)
         else:

@@ -299,6 +299,16 @@ def find_champion(tracker: ExperimentTracker) -> Champion | None:
     return None if found is None else Champion(str(found.version), str(found.run_id))
 
 
+def is_known(tracker: ExperimentTracker, run: str | None) -> bool:
+    """Whether the store has a training; not after the installation has moved to another store.
+
+    Raises:
+        mlflow.exceptions.MlflowException: the store could not be asked.
+    """
+    run_id = (run or "").rpartition("/")[2]
+    return not run_id or _version(tracker.client(), lambda client: client.get_run(run_id)) is not None
+
+
 def _champion(mlflow: Any) -> Any:
     return _version(mlflow, lambda client: client.get_model_version_by_alias(CHURN_MODEL_NAME, CHAMPION))
 
