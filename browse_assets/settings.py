@@ -102,7 +102,7 @@ class Settings:
 
     @property
     def topic_model(self) -> Path:
-        """The last training of the topic classifier, from the project's lists alone: other installations may copy it."""
+        """The last training of the topic classifier: from the project's lists alone, so that others may copy it."""
         return self.data_dir / "topic_classifier.npz"
 
     @property
