@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 
 from browse_assets.assets import events, state
+from browse_assets.key_rotation import rotate
 from browse_assets.removal import purge_old_events, purge_old_events_daily
 from browse_assets.resources import Databases, keys_from, load_keys, open_databases
 from browse_assets.retention import horizon_of
-from browse_assets.rotate_keys import rotate
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
 from browse_assets_tests.erasure.test_erase_user import failed_checks, rows

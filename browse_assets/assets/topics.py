@@ -65,7 +65,7 @@ def topic_classifier(
 
     Two heads: hosts (names of domains) and pages (texts). Trained on what the project ships, never on a panel's
     pages, and only when those lists or the code change. Caveat: texts are the project's own, short and clean; on
-    pages of the web it is right less often than here.
+    the web expect less than the 0.77 right at once here, in German about 0.67.
     """
     with databases.open(warehouse="write") as con:
         target, stored = State(0, fingerprint("topic_classifier")), read_state(con, "topic_classifier")
@@ -154,7 +154,7 @@ def page_topics(context: dg.AssetExecutionContext, databases: Databases) -> dg.M
 
     Listed domains of one topic have the dictionary's; pages of general sites and of domains that no list knows are
     judged by what they say. Only pages that are new are judged; sensitive topics are withheld. Caveat: 'abstained'
-    is as good as unknown, and most pages with little text are.
+    is as good as unknown; of 524 pages that others labelled, 0.73 got an answer and 0.92 of those were right.
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "scrubbed_events"), read_state(con, "page_topics")
