@@ -109,7 +109,7 @@ class Settings:
 
     @property
     def topic_model(self) -> Path:
-        """The topic classifier as it was last trained, from the project's lists alone."""
+        """The last training of the topic classifier: from the project's lists alone, so that others may copy it."""
         return self.data_dir / "topic_classifier.npz"
 
     @property
