@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from browse_assets import resources, tables
-from browse_assets.analysis.scrubbing import scrub_text
+from browse_assets.analysis.scrubbing import scrub_technical, scrub_text
 from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
 
@@ -170,6 +170,12 @@ def test_examples_of_what_is_removed_are_removed_so(
 )
 def test_examples_of_texts_are_scrubbed_so(before: str, after: str) -> None:
     assert scrub_text(before) == after
+
+
+def test_numbers_of_technical_tags_stay_unless_they_are_cards() -> None:
+    """Ids of applications stay; what is valid as a card number goes even there."""
+    assert scrub_technical("6072188370137642") == "6072188370137642"
+    assert scrub_technical("4111111111111111") == "{card}"
 
 
 VISITING_HOURS = tables.Table(
