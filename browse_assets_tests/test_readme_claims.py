@@ -449,3 +449,18 @@ def test_the_request_of_the_example_is_one() -> None:
     (body,) = re.findall(r"/invocations -d '(.*?)'", text, flags=re.DOTALL)
     (person,) = json.loads(body)["dataframe_records"]
     assert {name for name in person if not name.startswith("customer_")} <= {column.name for column in CHURN_FEATURES}
+
+
+def test_figures_of_the_sample_have_a_sentence_and_a_select() -> None:
+    """The sentences of `sample_figures`, whatever their numbers: each stands in its document, each SELECT runs."""
+    from browse_assets.tables import tables_of
+    from browse_assets_tests.sample_figures import FIGURES, stale
+
+    for figure in FIGURES:
+        parts = [re.escape(part) for part in figure.template.split("{}")]
+        assert re.search(r"[\d.,]+".join(parts), document(figure.document)), figure.template
+    with duckdb.connect() as con:
+        for table in tables_of("warehouse"):
+            con.execute(table.ddl())
+        # Nothing came out of an empty installation, and no sentence says so.
+        assert len(stale(con)) == len(FIGURES)
