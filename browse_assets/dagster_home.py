@@ -4,13 +4,19 @@ What belongs here: `dagster.yaml` and the run records of this installation. What
 and sensors (`definitions.py`, `automation.py`), starting servers (`ui.py`).
 """
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from browse_assets.settings import Settings
+from browse_assets.sole_process import AlreadyRunningError, sole_process
 
 if TYPE_CHECKING:
     import dagster as dg
+
+# Tag of runs that a command (`make run`, `make erase`, ...) makes in its own process, with its name.
+STARTED_BY = "browse_assets/started_by"
 
 # Pools have the granularity `run`, not `op`: an op slot is claimed in a table and outlives a killed
 # process; the next run then waits for it for ever, in a busy loop that does not hear SIGTERM (measured
@@ -44,48 +50,101 @@ sensors:  # one slow sensor does not hold up the others
 schedules:
   use_threads: true
   num_workers: 2
-retention:  # ticks are rows in SQLite: at two a minute they would outweigh everything else
+retention:  # ticks are rows in the database: at two a minute they would outweigh everything else
   sensor:
     purge_after_days: {skipped: 2, success: 30, failure: 90}
   auto_materialize:
     purge_after_days: {skipped: 2, success: 30, failure: 90}
 """
 
+# The variable's name, never its value: Dagster's pages show this file, and the value has a password in it.
+POSTGRES_YAML = """\
+storage:
+  postgres:
+    postgres_url:
+      env: BROWSE_DAGSTER_POSTGRES_URL
+"""
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the folder (mode 0700) and its `dagster.yaml`; the file is written only when it differs.
 
-    Runs, events and schedules lie in SQLite files under the folder, which is Dagster's default.
+    Runs, events and schedules lie in SQLite files under the folder, which is Dagster's default, or in the
+    PostgreSQL database of BROWSE_DAGSTER_POSTGRES_URL. Dagster reads that variable itself, from this process's
+    environment: it is set there, since it may come from `.env`.
 
     Returns:
         The absolute path, for the variable DAGSTER_HOME.
     """
     home = settings.dagster_home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    wanted = DAGSTER_YAML
+    if settings.dagster_postgres_url:
+        wanted += POSTGRES_YAML
+        os.environ["BROWSE_DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
     config = home / "dagster.yaml"
-    if not config.exists() or config.read_text() != DAGSTER_YAML:
+    if not config.exists() or config.read_text() != wanted:
         # Renamed into place: a daemon that starts meanwhile reads the old file or the new one, whole.
         part = home / "dagster.yaml.part"
-        part.write_text(DAGSTER_YAML)
+        part.write_text(wanted)
         part.replace(config)
     return home
 
 
-def end_orphaned_runs(instance: "dg.DagsterInstance") -> int:
+def make_way(instance: "dg.DagsterInstance", settings: Settings) -> int:
+    """Before a command writes the tables: end what was left by killed ones, and see that the UI runs nothing.
+
+    To be called by a holder of the lock `run` (`sole_process.py`).
+
+    Returns:
+        How many runs were marked as ended.
+
+    Raises:
+        AlreadyRunningError: the UI is running something; the message says what, and since when.
+    """
+    try:
+        with sole_process(settings.data_dir, "ui", command="a command that looks after old runs"):
+            return end_orphaned_runs(instance)
+    except AlreadyRunningError as ui:
+        ended = end_orphaned_runs(instance, of_commands=True)
+        runs = _runs_in_progress(instance)
+        if not runs:
+            return ended
+        record = instance.get_run_record_by_id(runs[0].run_id)
+        started = record.start_time if record else None
+        since = f" since {time.strftime('%H:%M:%S', time.localtime(started))}" if started else ""
+        raise AlreadyRunningError(
+            f"the Dagster UI is running {runs[0].job_name.removeprefix('__ASSET_JOB') or 'assets'}{since} (run "
+            f"{runs[0].run_id[:8]}; {ui.holder})",
+            "Wait until it has ended, or terminate it there under Runs.",
+        ) from None
+
+
+def _runs_in_progress(instance: "dg.DagsterInstance") -> "list[dg.DagsterRun]":
+    import dagster as dg
+
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    return list(instance.get_runs(filters=dg.RunsFilter(statuses=statuses)))
+
+
+def end_orphaned_runs(instance: "dg.DagsterInstance", *, of_commands: bool = False) -> int:
     """Mark runs whose process is gone as failed, so that they do not fill the queue of one for ever.
 
     The default run launcher cannot tell that a process died, so the daemon would never do this. To be
-    called only while nothing can be running: the caller holds the locks `ui` and `run` (`sole_process.py`).
+    called only while nothing can be running: the caller holds the locks `ui` and `run` (`sole_process.py`);
+    with the lock `run` alone, only for runs that commands made.
 
     Returns:
         How many runs were marked. Queued runs are left: the daemon starts them.
     """
     import dagster as dg
 
-    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    orphans = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
+    orphans = [run for run in _runs_in_progress(instance) if STARTED_BY in run.tags or not of_commands]
     for run in orphans:
-        instance.report_run_failed(
-            run, "The process of this run was ended from outside. The tables are as before its last step."
-        )
+        if run.status == dg.DagsterRunStatus.CANCELING:  # somebody pressed Ctrl-C, and then it was killed
+            instance.report_run_canceled(run, "Stopped from outside. The tables are as before its last step.")
+        else:
+            instance.report_run_failed(
+                run, "The process of this run was ended from outside. The tables are as before its last step."
+            )
     return len(orphans)

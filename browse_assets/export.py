@@ -5,18 +5,18 @@ What belongs here: what the terminal shows of it. What does not: the job (`expor
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
+from browse_assets.command_line import leave, run_command
+from browse_assets.progress import Progress
+from browse_assets.settings import load_settings
+from browse_assets.sole_process import sole_process
+from browse_assets.stopping import StopRequests
 
-from browse_assets.dagster_home import prepare_dagster_home
-from browse_assets.resources import VaultKeyError, load_keys
-from browse_assets.run import innermost
-from browse_assets.settings import SettingsError, load_settings
-from browse_assets.sole_process import AlreadyRunningError, sole_process
+if TYPE_CHECKING:
+    from browse_assets.in_process import Workplace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,43 +26,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Write everything that is stored about the people named in data/export/ (one user id or user_key "
         "per line, in any file) to data/exports/<user_key>/. Ids are taken from files only: a command line would "
         "show them in the list of processes.",
+        epilog="Exit code: 0 every request was answered; 1 one was not; 2 not started; 130 stopped by Ctrl-C.",
     ).parse_args(arguments)
-    try:
-        settings = load_settings()
-        load_keys(settings)
-        os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
-        with sole_process(settings.data_dir, "run"):
-            return _run()
-    except (AlreadyRunningError, SettingsError, VaultKeyError) as error:
-        print(f"Not started: {error}", file=sys.stderr)
-        return 2
+    return run_command(_work)
 
 
 class Lines(logging.Handler):
-    """Writes what the op itself says; nothing of Dagster's own events."""
+    """Says what the op itself says; nothing of Dagster's own events."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line per person who was answered."""
         meta: dict[str, Any] = getattr(record, "dagster_meta", {})
         if meta and meta.get("dagster_event") is None:
-            print(meta["orig_message"], flush=True)
+            self._progress.say(meta["orig_message"])
 
 
-def _run() -> int:
+def _work(stop: StopRequests) -> int:
+    settings = load_settings()
+    with Progress() as progress:
+        stop.say = progress.say_stopping
+        progress.doing = "getting ready"
+        from browse_assets.in_process import workplace
+        from browse_assets.resources import load_keys
+
+        with (
+            sole_process(settings.data_dir, "run", command="make export") as lock,
+            workplace(settings, lock, stop) as place,
+        ):
+            load_keys(settings)
+            return _run(place, progress)
+
+
+def _run(place: "Workplace", progress: Progress) -> int:
     from browse_assets.definitions import defs
+    from browse_assets.in_process import innermost
 
+    progress.doing = "gathering what is stored"
     logger = logging.Logger("make export", level=logging.INFO)
-    logger.addHandler(Lines())
-    job = defs.resolve_job_def("export_user").with_logger_defs({"lines": dg.LoggerDefinition(lambda _: logger)})
-    with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config={"loggers": {"lines": {}}})
+    logger.addHandler(Lines(progress))
+    result = place.execute(defs.resolve_job_def("export_user"), logger)
     for event in result.get_step_failure_events():
-        print(
-            innermost(event.step_failure_data.error).removeprefix("dagster._core.definitions.events.Failure: "),
-            file=sys.stderr,
-        )
+        said = innermost(event.step_failure_data.error)
+        print(said.removeprefix("dagster._core.definitions.events.Failure: "), file=sys.stderr)
     return 0 if result.success else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -4,11 +4,13 @@ What belongs here: finding that card and writing the file. What does not: what t
 (`analysis/churn_card.py`), training (`make run`).
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 
-from browse_assets.assets.state import read_state
-from browse_assets.resources import ExperimentTracker, open_databases
+from browse_assets.command_line import leave, run_command
 from browse_assets.settings import PROJECT_ROOT, load_settings
+from browse_assets.stopping import StopRequests
 
 TARGET = PROJECT_ROOT / "docs" / "churn_model_card.md"
 INTRODUCTION = """\
@@ -17,8 +19,20 @@ run). The people are synthetic. The card of your own panel is in MLflow, at the 
 """
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the card; 1 where there is no training, or it is not of the sample panel."""
+    argparse.ArgumentParser(
+        prog="make model-card",
+        description="Write docs/churn_model_card.md again, from the newest training on the bundled sample panel. The "
+        "card of a training on own files is in MLflow, at the run named churn, and never goes into docs/.",
+    ).parse_args(arguments)
+    return run_command(_work)
+
+
+def _work(_: StopRequests) -> int:
+    from browse_assets.assets.state import read_state
+    from browse_assets.resources import ExperimentTracker, open_databases
+
     settings = load_settings()
     if not settings.warehouse_path.exists():
         print("There is no training yet: make run.", file=sys.stderr)
@@ -40,4 +54,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,52 +1,17 @@
-"""`make rotate-keys`: a new secret; whatever was made with the old one is made with the new.
+"""`make rotate-keys`: a new secret, and what the terminal shows of it.
 
-What belongs here: which values the keys have made, and what to say. What does not: writing the databases
-anew (`rewriting.py`), exchanging files (`file_swap.py`), deriving keys (`resources.py`).
+What belongs here: the command. What does not: what changes with the secret (`key_rotation.py`).
 """
 
 import argparse
-import os
-import re
-import secrets
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-import duckdb
-
-from browse_assets.byte_search import readings
-from browse_assets.dagster_records import REMOVED, rewrite_records, without_rows_of_people
-from browse_assets.file_swap import Move, planned, remove_parts
-from browse_assets.resources import (
-    DatabaseBusyError,
-    Keys,
-    PrivateDataError,
-    VaultKeyError,
-    keys_from,
-    load_keys,
-    open_databases,
-    withheld_values,
-)
-from browse_assets.rewriting import StoredTable, rewrite_databases, stored_tables
-from browse_assets.settings import Settings, SettingsError, load_settings
-from browse_assets.sole_process import AlreadyRunningError, sole_process
-from browse_assets.sql import read_sql
-
-_UUID = re.compile(rb"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_UUID_TEXT = re.compile(_UUID.pattern.decode())
-_EVENT_COLUMNS = ("event_id", "session_id")
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """What a change of keys came to."""
-
-    people: int
-    page_views: int
-    reports_removed: int
-    left: tuple[str, ...]
+from browse_assets.command_line import leave, run_command
+from browse_assets.progress import Progress
+from browse_assets.settings import load_settings
+from browse_assets.sole_process import sole_process
+from browse_assets.stopping import StopRequests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,19 +21,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Encrypt the vault with a key of a new secret, and give every person, page view and session "
         "a new pseudonym. The secret is never taken from the command line: with keys/secret.key it is made (or "
         "taken from BROWSE_NEW_SECRET_KEY); where BROWSE_SECRET_KEY is set, put the new one into "
-        "BROWSE_NEW_SECRET_KEY (for example by `openssl rand -hex 32`). No run and no UI may be open.",
+        "BROWSE_NEW_SECRET_KEY (for example by `openssl rand -hex 32`). No run and no UI may be open. All or nothing: "
+        "stopped at any moment, the old key is in force, or the new.",
+        epilog="Exit code: 0 changed; 1 changed, but an old pseudonym is left somewhere; 2 not changed; 130 Ctrl-C.",
     )
     parser.parse_args(arguments)
-    try:
-        settings = load_settings()
-        with sole_process(settings.data_dir, "run"), sole_process(settings.data_dir, "ui"):
-            done = rotate(settings)
-    except AlreadyRunningError as error:
-        print(f"Not started: {error}. End it first: the keys change only while nothing is open.", file=sys.stderr)
-        return 2
-    except (SettingsError, VaultKeyError, DatabaseBusyError, PrivateDataError) as error:
-        print(f"Not changed: {error}", file=sys.stderr)
-        return 2
+    return run_command(_work, refused="Not changed")
+
+
+def _work(stop: StopRequests) -> int:
+    settings = load_settings()
+    command = "make rotate-keys"
+    with (
+        sole_process(settings.data_dir, "run", command=command),
+        sole_process(settings.data_dir, "ui", command=command),
+        Progress() as progress,
+    ):
+        stop.say = progress.say_stopping
+        progress.doing = "changing the keys"
+        from browse_assets.key_rotation import rotate
+
+        done = rotate(settings)
     print(f"The keys are changed: {done.people:,} people and {done.page_views:,} page views have new pseudonyms.")
     if done.reports_removed:
         print(f"Reports and exports removed, since they named old pseudonyms: {done.reports_removed}.")
@@ -85,207 +58,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if done.left else 0
 
 
-def rotate(settings: Settings) -> Rotation:
-    """Change to the new secret: all or nothing, whenever the process is killed.
-
-    Raises:
-        VaultKeyError: there is nothing to change, the new secret is missing, malformed or the old one.
-    """
-    if not settings.vault_path.exists():
-        raise VaultKeyError("There is no vault yet: the first run makes it, with the secret that is set by then.")
-    old = load_keys(settings)
-    new_hex = _new_secret(settings)
-    new = keys_from(new_hex, "BROWSE_NEW_SECRET_KEY")
-    if new.vault == old.vault:
-        raise VaultKeyError("The new secret is the old one. Nothing was touched.")
-    try:
-        with open_databases(settings, vault="write", warehouse="write", keys=old) as con:
-            return _rotate(con, settings, old, new, new_hex)
-    except VaultKeyError:
-        if _opens(settings, new):
-            raise VaultKeyError(
-                "The vault has the new key already: set BROWSE_SECRET_KEY to the value of BROWSE_NEW_SECRET_KEY, "
-                "and remove BROWSE_NEW_SECRET_KEY."
-            ) from None
-        raise
-
-
-def _new_secret(settings: Settings) -> str:
-    if settings.new_secret_key_hex is not None:
-        return settings.new_secret_key_hex
-    if settings.secret_key_hex is not None:
-        raise VaultKeyError(
-            "BROWSE_SECRET_KEY is set, so the new secret has to come from you: put 32 or more random bytes in "
-            "hexadecimal into BROWSE_NEW_SECRET_KEY (`openssl rand -hex 32` makes them). Nothing was touched."
-        )
-    return secrets.token_hex(32)
-
-
-def _opens(settings: Settings, keys: Keys) -> bool:
-    try:
-        with open_databases(settings, vault="read", keys=keys):
-            return True
-    except VaultKeyError:
-        return False
-
-
-def _rotate(con: duckdb.DuckDBPyConnection, settings: Settings, old: Keys, new: Keys, new_hex: str) -> Rotation:
-    with withheld_values("Finding what the keys have made"):
-        people, page_views = _map_pseudonyms(con, old, new)
-    _clear_records(con, settings.dagster_home)
-    removed = _remove_reports(con, (settings.reports, settings.exports))
-    with _key_file(settings, new_hex) as moves:
-        rewrite_databases(con, settings, new, _rekeyed, moves)
-    return Rotation(people, page_views, removed, tuple(_left(con, settings)))
-
-
-@contextmanager
-def _key_file(settings: Settings, new_hex: str) -> Iterator[list[Move]]:
-    """The new secret as a file that waits to take the old one's place; none where the environment has it."""
-    remove_parts([settings.key_file])
-    if settings.secret_key_hex is not None:
-        yield []
-        return
-    move = planned(settings.key_file)
-    with os.fdopen(os.open(move.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(new_hex + "\n")
-    try:
-        yield [move]
-    except Exception:
-        move.part.unlink(missing_ok=True)
-        raise
-
-
-def _map_pseudonyms(con: duckdb.DuckDBPyConnection, old: Keys, new: Keys) -> tuple[int, int]:
-    """Temporary tables `new_people`, `new_events` and `new_files` (old, new) of all that is keyed."""
-    import pandas as pd
-
-    con.execute(read_sql("macros"))
-    ids = [
-        user_id
-        for (user_id,) in con.execute(
-            "SELECT user_id FROM vault.main.raw_events UNION SELECT user_id FROM vault.main.raw_customers "
-            "UNION SELECT user_id FROM vault.main.raw_people ORDER BY 1"
-        ).fetchall()
-        if user_id is not None
-    ]
-    people = pd.DataFrame(
-        [(str(old.user_key(user_id)), str(new.user_key(user_id))) for user_id in ids],
-        columns=["old", "new"],
-        dtype="str",
-    )
-    con.register("mapped_people", people)
-    con.execute("CREATE TEMP TABLE new_people AS SELECT old::UUID AS old, new::UUID AS new FROM mapped_people")
-    con.execute(
-        "CREATE TEMP TABLE new_events AS SELECT event_id AS old, "
-        "page_view_id($event_key, user_id, event_time, url) AS new FROM vault.main.raw_events",
-        {"event_key": new.event},
-    )
-    paths = con.execute("SELECT file_id, path FROM vault.main.raw_files WHERE status = 'failed'").fetchall()
-    files = [(file_id, new.path_id(path)) for file_id, path in paths if file_id == old.path_id(path)]
-    con.execute("CREATE TEMP TABLE new_files (old VARCHAR, new VARCHAR)")
-    if files:
-        con.executemany("INSERT INTO new_files VALUES (?, ?)", files)
-    _map_what_the_vault_no_longer_knows(con, new)
-    page_views = con.execute("SELECT count(*) FROM vault.main.raw_events").fetchone()
-    return len(ids), int(page_views[0]) if page_views else 0
-
-
-def _map_what_the_vault_no_longer_knows(con: duckdb.DuckDBPyConnection, new: Keys) -> None:
-    """Pseudonyms of the warehouse whose origin retention has purged: keyed hashes of the old ones."""
-    for target, columns in (("new_people", ("user_key",)), ("new_events", _EVENT_COLUMNS)):
-        for table in stored_tables(con, "warehouse"):
-            for column in set(columns) & set(table.columns):
-                con.execute(
-                    f"INSERT INTO {target} SELECT old, left(sha256(concat($key, chr(31), old::VARCHAR)), 32)::UUID "
-                    f"FROM (SELECT DISTINCT try_cast({column} AS UUID) AS old FROM {table.source}) "
-                    f"WHERE old IS NOT NULL AND old NOT IN (SELECT old FROM {target})",
-                    {"key": new.event},
-                )
-
-
-def _rekeyed(table: StoredTable) -> str:
-    """A table's rows in their order, with new pseudonyms; a value that is no UUID stays NULL."""
-    joins, replaced = [], []
-    keyed = {"user_key": "new_people", **dict.fromkeys(_EVENT_COLUMNS, "new_events"), "file_id": "new_files"}
-    for column, mapping in keyed.items():
-        if column not in table.columns:
-            continue
-        alias = f"of_{column}"
-        value = f"stored.{column}" if column == "file_id" else f"try_cast(stored.{column} AS UUID)"
-        joins.append(f"LEFT JOIN {mapping} AS {alias} ON {alias}.old = {value}")
-        new = f"coalesce({alias}.new, stored.file_id)" if column == "file_id" else f"{alias}.new"
-        replaced.append(f"{new} AS {column}")
-    if not joins:
-        return f"SELECT * FROM {table.source}"
-    return (
-        f"SELECT stored.* REPLACE ({', '.join(replaced)}) FROM {table.source} AS stored "
-        f"{' '.join(joins)} ORDER BY stored.rowid"
-    )
-
-
-def _named_in(paths: Iterable[Path]) -> dict[Path, set[str]]:
-    """The texts in a file, and in its name and its folder's, that look like a pseudonym."""
-    return {
-        path: {
-            match.lower().decode()
-            for content in (f"{path.parent.name}/{path.name}".encode(), *(read for _, read in readings(path)))
-            for match in _UUID.findall(content)
-        }
-        for path in paths
-    }
-
-
-def _old_among(con: duckdb.DuckDBPyConnection, found: Iterable[set[str]]) -> set[str]:
-    texts = sorted(set().union(*found))
-    rows = con.execute(
-        "SELECT old::VARCHAR FROM (SELECT old FROM new_people UNION ALL SELECT old FROM new_events) "
-        "WHERE old IN (SELECT unnest($texts::VARCHAR[])::UUID)",
-        {"texts": texts},
-    ).fetchall()
-    return {text for (text,) in rows}
-
-
-def _clear_records(con: duckdb.DuckDBPyConnection, home: Path) -> None:
-    """Before the keys change: a record that is cleared too early does no harm, one that is kept would."""
-    old = _old_among(con, _named_in(path for path in home.rglob("*.db*") if path.is_file()).values())
-
-    def change(text: str) -> str:
-        return _UUID_TEXT.sub(
-            lambda match: REMOVED if match[0].lower() in old else match[0], without_rows_of_people(text)
-        )
-
-    rewrite_records(home, change)
-
-
-def _remove_reports(con: duckdb.DuckDBPyConnection, roots: Sequence[Path]) -> int:
-    """Reports and exports name people by their old pseudonyms; they are made from the tables, and can be again."""
-    paths = [path for root in roots for path in sorted(root.rglob("*"), reverse=True)]
-    named = _named_in(path for path in paths if path.is_file())
-    old = _old_among(con, named.values())
-    outdated = [path for path, texts in named.items() if texts & old]
-    for path in outdated:
-        path.unlink()
-    for path in paths:
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-    return len(outdated)
-
-
-def _left(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
-    """Files in which an old pseudonym still stands as text, but for those that users put there."""
-    given = (settings.inbox, settings.customers, settings.erase_queue, settings.export_requests)
-    skipped = (*given, settings.vault_path, settings.warehouse_path)
-    paths = [
-        path
-        for root in (settings.data_dir, *settings.mlflow_paths)
-        for path in ([root] if root.is_file() else sorted(root.rglob("*")))
-        if path.is_file() and not any(path.is_relative_to(place) for place in skipped)
-    ]
-    named = _named_in(paths)
-    old = _old_among(con, named.values())
-    return [str(path) for path, texts in named.items() if texts & old]
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -14,15 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, find_champion
-from browse_assets.resources import ExperimentTracker
-from browse_assets.scoring_app import LOGGER, ServedModel, scoring_app
-from browse_assets.settings import Settings, SettingsError, load_settings
+from browse_assets.command_line import leave, run_command
+from browse_assets.ports import HOST, choose_port, listen
+from browse_assets.settings import Settings, load_settings
+from browse_assets.stopping import StopRequests
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-HOST = "127.0.0.1"  # it asks nobody who they are: nothing but this machine may reach it
 # How long requests that are being answered are waited for on Ctrl-C.
 END_SECONDS = 5
 
@@ -32,32 +31,32 @@ class NotServedError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM (0); 1 without a champion, 2 when the port or a setting is unusable."""
+    """Serve until SIGINT or SIGTERM (0); 1 without a champion, 2 when a setting is unusable."""
     parser = argparse.ArgumentParser(
         prog="make serve",
         description="The champion of churn (models:/churn@champion) behind MLflow's scoring server on "
-        f"{HOST}, port BROWSE_SERVE_PORT (5001), until Ctrl-C.",
+        f"{HOST}, port BROWSE_SERVE_PORT (5001; one in use is passed over), until Ctrl-C.",
+        epilog="Exit code: 0 ended; 1 there is no champion to serve; 2 not started; 130 Ctrl-C while loading.",
     )
     parser.parse_args(arguments)
-    try:
-        settings = load_settings()
-        listening = _listen(settings.serve_port)
-    except (SettingsError, OSError) as error:
-        said = error if isinstance(error, SettingsError) else _in_use(load_settings())
-        print(f"Not started: {said}.", file=sys.stderr)
-        return 2
-    with listening:
+    return run_command(_work, waits=False)  # uvicorn has handlers of its own
+
+
+def _work(_: StopRequests) -> int:
+    settings = load_settings()
+    # As `&` in a script leaves it, SIGINT would be ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The port is taken before the model is loaded: one in use is said at once.
+    port = choose_port(settings.serve_port, "BROWSE_SERVE_PORT")
+    with listen(port) as listening:
         try:
             print("Loading the champion (about 10 seconds) ...", flush=True)
             app = champion_app(settings)
         except NotServedError as error:
             print(error, file=sys.stderr)
             return 1
-        except KeyboardInterrupt:
-            return 130
         listening.listen(128)  # from here on a request waits until it is answered
-        address = f"http://{HOST}:{settings.serve_port}"
-        print(f"Churn {address}/invocations\nCtrl-C ends it.", flush=True)
+        print(f"Churn http://{HOST}:{port}/invocations\nCtrl-C ends it.", flush=True)
         run_app(app, listening)
     print("Ended.", flush=True)
     return 0
@@ -69,6 +68,10 @@ def champion_app(settings: Settings) -> "FastAPI":
     Raises:
         NotServedError: nobody is champion.
     """
+    from browse_assets.assets.churn_logging import CHURN_MODEL_NAME, find_champion
+    from browse_assets.resources import ExperimentTracker
+    from browse_assets.scoring_app import ServedModel, scoring_app
+
     uri = settings.tracking_uri
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise NotServedError("Nothing to serve: no model was ever trained here. `make run` trains.")
@@ -96,6 +99,8 @@ def run_app(app: "FastAPI", listening: socket.socket) -> None:
     """Answer on the socket until SIGINT or SIGTERM; log lines hold no features."""
     import uvicorn
 
+    from browse_assets.scoring_app import LOGGER
+
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     LOGGER.addHandler(handler)
@@ -119,28 +124,5 @@ def run_app(app: "FastAPI", listening: socket.socket) -> None:
         server.run(sockets=[listening])
 
 
-def _listen(port: int) -> socket.socket:
-    """The socket, taken before the model is loaded: a port in use is said at once.
-
-    Raises:
-        OSError: the port is in use.
-    """
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:  # also finds one that listens on every address (macOS)
-            raise OSError
-    listening = socket.socket()
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended
-        listening.bind((HOST, port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def _in_use(settings: Settings) -> str:
-    return f"port {settings.serve_port} is in use; set BROWSE_SERVE_PORT to another"
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

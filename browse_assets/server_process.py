@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from browse_assets.ports import HOST
 from browse_assets.settings import PROJECT_ROOT
 
-HOST = "127.0.0.1"  # no server asks who one is: nothing but this machine may reach them
 # What deserves a line on the terminal; everything is in the log file.
 IMPORTANT = re.compile(r"\b(ERROR|CRITICAL|RUN_START|RUN_SUCCESS|RUN_FAILURE|RUN_CANCELED)\b")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -76,6 +76,25 @@ class Server:
     def has_ended(self) -> bool:
         """Whether the server's own process is gone."""
         return self._process is None or self._process.poll() is not None
+
+    def how_it_ended(self) -> str:
+        """The signal or the exit code that its own process ended with, in words."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return "ended"
+        if code >= 0:
+            return f"ended by itself with exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a real-time signal
+            name = f"signal {-code}"
+        hint = "; the system does that when memory runs out" if -code == signal.SIGKILL else ""
+        return f"was ended by {name} from outside{hint}"
+
+    @property
+    def group(self) -> int:
+        """The process group of all that it started; 0 before it was."""
+        return self._process.pid if self._process else 0
 
     def is_gone(self) -> bool:
         """Whether nothing that the server started is left."""

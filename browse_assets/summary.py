@@ -4,6 +4,9 @@ What belongs here: sentences and counts, of a panel nothing about a single perso
 found. Where one person is all there is, it is theirs (their own browser's history), and a profile follows.
 """
 
+import textwrap
+from collections.abc import Sequence
+
 import duckdb
 
 from browse_assets.resources import open_databases
@@ -11,24 +14,84 @@ from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
 
 _TOP = 5
+_LABEL_WIDTH = 14
+
+
+# Kinds of pii_removed in words, for one and for many.
+KINDS: dict[str, tuple[str, str]] = {
+    "ip": ("IP address", "IP addresses"),
+    "parameter": ("value behind the ? of an address", "values behind the ? of addresses"),
+    "tracking": ("tracking code", "tracking codes"),
+    "term": ("search term in an address", "search terms in addresses"),
+    "user": ("user name", "user names"),
+    "fragment": ("text behind the # of an address", "texts behind the # of addresses"),
+    "personal_tag": ("personal tag of a page", "personal tags of pages"),
+    "email": ("e-mail address", "e-mail addresses"),
+    "phone": ("telephone number", "telephone numbers"),
+    "card": ("payment card", "payment cards"),
+    "credentials": ("password in an address", "passwords in addresses"),
+    "geo": ("place by its coordinates", "places by their coordinates"),
+    "iban": ("bank account", "bank accounts"),
+    "ssn": ("social security number", "social security numbers"),
+    "id": ("long number", "long numbers"),
+    "token": ("secret token", "secret tokens"),
+    "name": ("name of a person", "names of people"),
+    "undecodable": ("unreadable text", "unreadable texts"),
+}
+# Reasons of rejected_events in words.
+REASONS: dict[str, str] = {
+    "no_user": "without a person",
+    "no_time": "without a time",
+    "bad_time": "with a time that is none",
+    "time_out_of_range": "of an impossible time",
+    "no_url": "without an address",
+    "bad_url": "with an address that is none",
+    "not_web": "of no web page",
+    "malformed": "not readable",
+    "erased": "of erased people",
+    "expired": "of expired times",
+}
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+WIDTH = 100  # characters of a line, label included; a longer list goes on below
 
 
 def summarize(settings: Settings) -> str:
     """Files, rows, personal data removed, people, interests, finance, churn, and where to look next."""
     if not settings.warehouse_path.exists():
-        return "There is no warehouse yet."
+        return _line("Nothing yet", "no table was ever made here: put files into the inbox, then make run")
     with open_databases(settings, warehouse="read") as con:
-        is_one_person = _row(con, "SELECT count(DISTINCT user_key) FROM user_days") == (1,)
-        answers = [_profile(con)] if is_one_person else _answers(con)
-        parts = [_input(con), _removed(con), _people(con), *answers, _churn(con)]
+        people = _row(con, "SELECT count(DISTINCT user_key) FROM user_days")[0]
+        parts = [_input(con), _left_out(con), _removed(con), _people(con)]
+        if people == 1:
+            parts.append(_profile(con))
+        elif people:
+            parts += _answers(con)
+        parts.append(_churn(con))
     report = settings.reports / "churn_report.html"
     if report.exists():
         parts.append(_line("Report", str(report)))
-    return "\n".join([*parts, f"Next          make ui, or open {settings.warehouse_path} in DuckDB or pandas"])
+    if not people:
+        parts.append(_line("Next", f"put browsing files into {settings.inbox} (README: Your own files), then make run"))
+    parts.append(_line("Next" if people else "", f"make ui, or open {settings.warehouse_path} in DuckDB or pandas"))
+    return "\n".join(part for part in parts if part)
+
+
+def _listed(label: str, items: Sequence[str], nothing: str) -> str:
+    """Items behind a label, on as many lines as they need."""
+    joined = ", ".join(item.replace(" ", _NO_BREAK) for item in items)  # a line ends between items only
+    lines = textwrap.wrap(joined, WIDTH - _LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(
+        _line(label if place == 0 else "", line.replace(_NO_BREAK, " "))
+        for place, line in enumerate(lines or [nothing])
+    )
+
+
+def _many(count: object, one: str, many: str) -> str:
+    return f"{int(str(count)):,} {one if count == 1 else many}"
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label:<14}{text}"
+    return f"{label:<{_LABEL_WIDTH}}{text}"
 
 
 def _row(con: duckdb.DuckDBPyConnection, select: str) -> tuple[object, ...]:
@@ -38,49 +101,83 @@ def _row(con: duckdb.DuckDBPyConnection, select: str) -> tuple[object, ...]:
 
 
 def _input(con: duckdb.DuckDBPyConnection) -> str:
-    read, failed, is_sample, *counts = _row(
+    read, failed, is_sample, rows, *counts = _row(
         con,
         "SELECT count(*) FILTER (status = 'read'), count(*) FILTER (status = 'failed'), "
-        "coalesce(bool_or(origin = 'sample'), FALSE), "
+        "coalesce(bool_or(origin = 'sample'), FALSE), coalesce(sum(rows_read), 0)::BIGINT, "
         "coalesce(sum(accepted), 0), coalesce(sum(folded), 0), coalesce(sum(duplicates), 0), "
         "coalesce(sum(rejected), 0) FROM input_files",
     )
     accepted, folded, duplicates, rejected = (int(str(n)) for n in counts)
+    if not read and not failed:
+        return _line("Files", "none: the inbox is empty, and held files before, so the sample panel stays out")
+    origin = " - the bundled SYNTHETIC sample panel, not real people" if is_sample else ""
     lines = [
-        _line("Files", f"{read} read, {failed} could not be read")
-        + (" - the bundled SYNTHETIC sample panel, not real people" if is_sample else ""),
-        _line(
-            "Rows",
-            f"{accepted:,} page views accepted, {folded:,} folded into them, {duplicates:,} duplicate, "
-            f"{rejected:,} rejected",
-        ),
+        _line("Files", f"{read} read{f', {failed} COULD NOT BE READ' if failed else ''}{origin}"),
+        _line("Rows", f"{rows:,}, of which {_many(accepted, 'is a page view', 'are page views')}"),
     ]
+    others = [
+        (folded, "told more of one of these"),
+        (duplicates, "said nothing new"),
+        (rejected, "rejected"),
+    ]
+    lines += [_listed("", [f"{count:,} {what}" for count, what in others if count], "all of them")] if rows else []
     reasons = con.execute("SELECT reason, count(*) FROM rejected_events GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
     if reasons:
-        lines.append(_line("", "rejected: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons)))
+        words = [f"{count:,} {REASONS.get(reason, reason)}" for reason, count in reasons]
+        lines.append(_listed("", [f"rejected: {words[0]}", *words[1:]], ""))
     failures = con.execute(
         "SELECT left(file_id, 12), reason FROM input_files WHERE status = 'failed' ORDER BY ALL LIMIT ?",
         [_TOP],
     ).fetchall()
     lines += [_line("Warning", f"file {file}: {reason}") for file, reason in failures]
+    if failures:
+        lines.append(_line("", "(sha256sum of a file tells which it is; mend or remove it, then make run)"))
+    if int(str(failed)) > len(failures):
+        lines.append(_line("", f"and {int(str(failed)) - len(failures)} more: SELECT * FROM input_files"))
     return "\n".join(lines)
+
+
+def _left_out(con: duckdb.DuckDBPyConnection) -> str:
+    """Page views that came in and are told of no further, by why."""
+    erased, expired, accepted, newest = _row(
+        con,
+        "SELECT coalesce(sum(erased), 0)::BIGINT, coalesce(sum(expired), 0)::BIGINT, "
+        "coalesce(sum(accepted), 0)::BIGINT, max(load_id) FROM input_files",
+    )
+    (kept,) = _row(con, "SELECT count(*) FROM scrubbed_events")
+    withheld = int(str(accepted)) - int(str(erased)) - int(str(expired)) - int(str(kept))
+    is_current = _row(con, "SELECT coalesce(max(load_id), 0) FROM asset_state WHERE asset = 'scrubbed_events'") == (
+        newest or 0,
+    )
+    said = [
+        (erased, "erased with the people who asked for it"),
+        (expired, "older than BROWSE_RETENTION_DAYS"),
+        (withheld, "without a consent that covers them" if is_current else "not worked on yet: make run"),
+    ]
+    items = [f"{int(str(count)):,} {why}" for count, why in said if int(str(count)) > 0]
+    return _listed("Left out", [f"page views: {items[0]}", *items[1:]], "") if items else ""
 
 
 def _removed(con: duckdb.DuckDBPyConnection) -> str:
     kinds = con.execute(
         "SELECT kind, sum(values_removed) FROM pii_removed WHERE kind <> 'pseudonymised' GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
-    return _line("Removed", ", ".join(f"{kind} {int(count):,}" for kind, count in kinds) or "nothing")
+    items = [_many(int(count), *KINDS.get(kind, (kind, kind))) for kind, count in kinds]
+    return _listed("Removed", items, "nothing personal was found")
 
 
 def _people(con: duckdb.DuckDBPyConnection) -> str:
     people, first, last = _row(con, "SELECT count(DISTINCT user_key), min(day), max(day) FROM user_days")
-    return _line("People", f"{people}, seen from {first} to {last}" if people else "none")
+    return _line("People", f"{people:,}, seen from {first} to {last}, each under a pseudonym" if people else "nobody")
 
 
 def _top(con: duckdb.DuckDBPyConnection, label: str, select: str) -> str:
     rows = con.execute(f"{select} ORDER BY 2 DESC, 1 LIMIT {_TOP}").fetchall()
-    return _line(label, ", ".join(f"{name} ({count})" for name, count in rows) or "none with enough evidence")
+    items = [
+        f"{name} ({count if place else _many(count, 'person', 'people')})" for place, (name, count) in enumerate(rows)
+    ]
+    return _listed(label, items, "nothing with enough evidence")
 
 
 # A flagged topic is told by its name and its parent's, and not again by the topic above it; of what is no interest,
@@ -163,20 +260,29 @@ def _churn(con: duckdb.DuckDBPyConnection) -> str:
         "SELECT count(DISTINCT user_key) FILTER (eligible AND churned), "
         "count(DISTINCT user_key) FILTER (reason = 'tracking_lost') FROM churn_snapshots"
     ).fetchone() or (0, 0)
-    people = f"{left} people left, {lost} more fell silent and stayed customers"
+    people = f"{_many(left, 'person', 'people')} left, {lost} more fell silent and stayed customers"
     if best is None or baseline is None:
-        return _line("Churn", f"{people}; not enough history to train on")
+        return _line("Churn", f"{people}; not enough history to learn who will leave")
     model, auc, low, high, loss, decision = best
-    verdict = {"promoted": "promoted", "kept": "not promoted: the champion so far stays"}.get(
-        decision, "not promoted: no champion, churn_model.reason says why"
-    )
+    verdict = {
+        "promoted": "It is the champion now.",
+        "kept": "It is not promoted: the champion so far stays.",
+    }.get(decision, "It is not good enough, so there is no champion: churn_model.reason says why.")
     bands = con.execute(
         "SELECT band, count(*) FROM churn_scores GROUP BY ALL ORDER BY min(probability) DESC"
     ).fetchall()
-    scored = "; at risk now: " + ", ".join(f"{band} {count}" for band, count in bands) if bands else ""
-    first = _line(
-        "Churn",
-        f"{model}: ROC AUC {auc:.3f} ({low:.3f} to {high:.3f}), log loss {loss:.3f} against the dummy's "
-        f"{baseline[0]:.3f}; {verdict}",
-    )
-    return first + "\n" + _line("", people + scored)
+    lines = [
+        _line("Churn", people),
+        _line(
+            "",
+            f"Of one who leaves and one who stays, {model.replace('_', ' ')} tells which in {100 * auc:.0f} of 100 "
+            f"pairs ({100 * low:.0f} to {100 * high:.0f}; by chance 50).",
+        ),
+        _line(
+            "",
+            f"{verdict} (ROC AUC {auc:.3f}; log loss {loss:.3f}, without any model {baseline[0]:.3f})",
+        ),
+    ]
+    if bands:
+        lines.append(_line("", "At risk now: " + ", ".join(f"{band} {count}" for band, count in bands)))
+    return "\n".join(lines)

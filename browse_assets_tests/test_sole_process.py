@@ -29,7 +29,9 @@ def test_the_second_is_refused_until_the_first_is_killed(tmp_path: Path) -> None
     try:
         assert holder.stdout.readline() == "held\n"
         with (
-            pytest.raises(AlreadyRunningError, match=f"process {holder.pid}, address"),
+            pytest.raises(
+                AlreadyRunningError, match=rf"make ui is already running here since .*\(process {holder.pid}\): address"
+            ),
             sole_process(tmp_path, "ui"),
         ):
             pass

@@ -20,6 +20,7 @@ from browse_assets.assets.finance import finance_flags
 from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.foreseen import ForeseenError
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -60,7 +61,7 @@ PERSONAL_TRAITS = (
 )
 
 
-class ReleaseRefusedError(Exception):
+class ReleaseRefusedError(ForeseenError):
     """These data may not be told for this purpose; the message says why."""
 
 
@@ -189,8 +190,8 @@ def released_audiences(context: dg.AssetExecutionContext, databases: Databases) 
 
     Everybody, people by topic of interest, by segment and by financial product they shop for; k is
     BROWSE_MIN_GROUP (11 at least), counts are rounded down to k + a multiple of 5, groups that would give
-    a smaller one away by subtraction are left out, sensitive topics always. Caveat: two releases of
-    different days or purposes can be compared, and who knows a single person well may still learn from it.
+    a smaller one away by subtraction are left out, sensitive topics always. Caveat: a count is up to 4 too low; two
+    releases of different days or purposes can be compared, and who knows a single person well may still learn from it.
     """
     settings = databases.settings
     keys = load_keys(settings)

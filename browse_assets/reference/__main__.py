@@ -3,11 +3,12 @@
 What belongs here: reading the lists and the packages, writing the lists. What does not: the rules.
 """
 
+import argparse
 import csv
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from browse_assets.command_line import leave, run_command
 from browse_assets.reference.packages import NAME_SUGGESTION_INDEX, THIRD_PARTY_WEB, read_package
 from browse_assets.reference.sites import Category, governments, listings, topics_of_sites
 from browse_assets.reference.trackers import tracker_domains
@@ -16,7 +17,7 @@ from browse_assets.settings import REFERENCE_DIR
 CURATED = "curated"
 
 
-def main(folder: Path = REFERENCE_DIR) -> None:
+def main(folder: Path = REFERENCE_DIR) -> int:
     """Fetch the packages and write both lists: rows by hand win, then websites, then trackers."""
     items, entities = read_package(NAME_SUGGESTION_INDEX, ("dist/json/nsi.json", "dist/wikidata/wikidata.json"))
     (third_parties,) = read_package(THIRD_PARTY_WEB, ("dist/entities-nostats.json",))
@@ -44,6 +45,7 @@ def main(folder: Path = REFERENCE_DIR) -> None:
         ],
     )
     print(f"Written: {len(written):,} domains with a topic ({len(by_hand):,} by hand), {len(trackers):,} trackers.")
+    return 0
 
 
 def _name(package: str) -> str:
@@ -63,7 +65,9 @@ def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]])
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        sys.exit(str(error))
+    argparse.ArgumentParser(
+        prog="make domains",
+        description="Write data/reference/domains.csv and neutral_domains.csv again from the npm packages that they "
+        "come from; rows written by hand stay. Needs npm and a network.",
+    ).parse_args()
+    leave(run_command(lambda _: main()))

@@ -5,10 +5,11 @@ What belongs here: finding, reading and checking them. What does not: the tables
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.sites import registrable_domains
 
 # Leading columns that identify a row, for the lists that users may add to.
@@ -31,8 +32,11 @@ _NAMED_IN["finance_product"] = _NAMED_IN["default_product"]
 _CLOSED, _OPTIONAL = ("kind", "intent", "field"), ("source",)
 
 
-class ReferenceFileError(ValueError):
+class ReferenceFileError(ForeseenError, ValueError):
     """A user's own list is not usable; the message names file and line, and says what to do."""
+
+
+_SHOWN_PROBLEMS = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def read_own_rows(folder: Path, name: str, is_pattern: Callable[[str], bool]) ->
 
     Raises:
         ReferenceFileError: a column is missing or unknown, a line is ragged, a domain is not registrable,
-            a value is not among those allowed, a key stands twice in one file.
+            a value is not among those allowed, a key stands twice in one file; all such lines at once.
     """
     shipped = _read(folder / f"{name}.csv")
     columns, width = list(shipped[0]), KEY_COLUMNS[name]
@@ -72,14 +76,28 @@ def read_own_rows(folder: Path, name: str, is_pattern: Callable[[str], bool]) ->
     if "default_product" in columns:
         allowed["default_product"].add("")
     rows: dict[tuple[str, ...], tuple[str, ...]] = {}
+    problems: list[str] = []
     for path in own_files(folder, name):
-        read = _read_own(path, columns)
-        _check_values(path, read, allowed, is_pattern)
+        try:
+            read = _read_own(path, columns)
+        except ReferenceFileError as error:
+            problems.append(str(error))
+            continue
+        problems += _problems_of_values(path, read, allowed, is_pattern)
         keys = [tuple(row[column] for column in columns[:width]) for row in read]
-        if len(set(keys)) < len(keys):
-            line = next(line for line, key in enumerate(keys, start=2) if key in keys[: line - 2])
-            raise ReferenceFileError(f"{_shown(path)}, line {line}: this row stands twice; remove one of them")
+        seen: set[tuple[str, ...]] = set()
+        for number, row_key in enumerate(keys, start=2):
+            if row_key in seen:
+                problems.append(f"{_shown(path)}, line {number}: this row stands twice; remove one of them")
+            seen.add(row_key)
         rows |= {key: tuple(row[column] for column in columns) for key, row in zip(keys, read, strict=True)}
+    if problems:
+        more = len(problems) - _SHOWN_PROBLEMS
+        shown = [
+            *problems[:_SHOWN_PROBLEMS],
+            *([f"and {more} more lines of data/reference/{name}"] if more > 0 else []),
+        ]
+        raise ReferenceFileError("\n".join(shown))
     return OwnRows(columns, width, [rows[key] for key in sorted(rows)])
 
 
@@ -118,23 +136,28 @@ def _read_own(path: Path, columns: list[str]) -> list[dict[str, str]]:
     return rows
 
 
-def _check_values(
+def unused_own_files(folder: Path) -> list[Path]:
+    """Files that look like own ones, of lists that take none: a misspelt name would be ignored in silence."""
+    return sorted(path for path in folder.glob("*.*.csv") if path.name.split(".")[0] not in KEY_COLUMNS)
+
+
+def _problems_of_values(
     path: Path, rows: list[dict[str, str]], allowed: dict[str, set[str]], is_pattern: Callable[[str], bool]
-) -> None:
+) -> Iterator[str]:
     registrable = set(registrable_domains(row["domain"] for row in rows if "domain" in row))
     for number, row in enumerate(rows, start=2):
         where = f"{_shown(path)}, line {number}"
         if "domain" in row and row["domain"] not in registrable:
-            raise ReferenceFileError(
+            yield (
                 f"{where}: not a registrable domain; write it in lower case without scheme, www and path "
                 "(example.co.uk), and of a site below a public suffix the whole name (www.nhs.uk)"
             )
         for column, values in allowed.items():
             if row[column] not in values:
                 known = ", ".join(sorted(values - {""})) if len(values) < 30 else "the ids of data/reference/topics.csv"
-                raise ReferenceFileError(f"{where}: {column} is not known; take one of {known}")
+                yield f"{where}: {column} is not known; take one of {known}"
         for column in ("pattern", "term"):
             if column in row and not (row[column] and is_pattern(row[column])):
-                raise ReferenceFileError(f"{where}: {column} is not an RE2 regular expression; correct it")
+                yield f"{where}: {column} is not an RE2 regular expression; correct it"
         if "term_parameter" in row and bool(row["term_parameter"]) != (row["kind"] == "search_engine"):
-            raise ReferenceFileError(f"{where}: term_parameter belongs to a search_engine, and to nothing else")
+            yield f"{where}: term_parameter belongs to a search_engine, and to nothing else"

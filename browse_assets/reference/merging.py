@@ -8,7 +8,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from browse_assets.reference.files import OwnRows, own_files, read_own_rows
+from browse_assets.reference.files import (
+    KEY_COLUMNS,
+    OwnRows,
+    ReferenceFileError,
+    own_files,
+    read_own_rows,
+    unused_own_files,
+)
 
 
 def merge_own_rows(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
@@ -30,6 +37,21 @@ def merge_own_rows(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> N
         con.register("own_rows", pa.table(own.columns_of_rows()))
         con.execute(f"INSERT INTO reference_{name} SELECT * FROM own_rows")
         con.unregister("own_rows")
+
+
+def own_list_problems(con: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+    """Everything that is wrong with the users' own lists, a line each: where, and what to do."""
+    problems = [
+        f"data/reference/{path.name}: no list of that name takes own rows; rename it after one of "
+        f"{', '.join(KEY_COLUMNS)}"
+        for path in unused_own_files(folder)
+    ]
+    for name in KEY_COLUMNS:
+        try:
+            _own_rows(con, name, folder)
+        except ReferenceFileError as error:
+            problems += str(error).splitlines()
+    return problems
 
 
 def _own_rows(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> OwnRows | None:
