@@ -52,9 +52,8 @@ FIGURES = (
     Figure("README.md", "On the sample panel ({} people)", "SELECT count(DISTINCT user_key) FROM scrubbed_events"),
     Figure(
         "README.md",
-        "{} topics and {} segments are released",
-        "SELECT count(*) FILTER (dimension = 'topic'), count(*) FILTER (dimension = 'segment') "
-        "FROM released_audiences WHERE purpose = 'research'",
+        "{} topics and all",
+        "SELECT count(*) FROM released_audiences WHERE purpose = 'research' AND dimension = 'topic'",
     ),
     Figure(
         "README.md",
