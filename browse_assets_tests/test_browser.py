@@ -42,7 +42,9 @@ def ui_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = data_dir / "mlflow"
     store.mkdir(parents=True)
     client = mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
-    experiment = client.create_experiment("churn", artifact_location=str(store / "artifacts"))
+    # Of the kind that `ExperimentTracker.training_run` says; without it a click on it shows pages for language models.
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    experiment = client.create_experiment("churn", artifact_location=str(store / "artifacts"), tags=kind)
     run = client.create_run(experiment, run_name="seen_in_browser")
     figure = Figure(figsize=(3, 2))
     figure.subplots().plot([0, 1], [0, 1])
