@@ -426,7 +426,7 @@ class ExperimentTracker(dg.ConfigurableResource):
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)
         client, experiment_id = mlflow.MlflowClient(), mlflow.get_experiment_by_name(experiment).experiment_id
-        # MLflow shows its pages for language models unless an experiment says that it is of the other kind.
+        # Said, so that MLflow's page neither guesses nor asks whether this is about language models.
         client.set_experiment_tag(experiment_id, "mlflow.experimentKind", "custom_model_development")
         if note:
             client.set_experiment_tag(experiment_id, "mlflow.note.content", note)

@@ -29,7 +29,7 @@ class Server:
         self, name: str, port: int, health: str, arguments: Sequence[str], log: Path, first_page: str = ""
     ) -> None:
         self.name = name
-        self.first_page = first_page  # after the address: what a person should see first
+        self.first_page = first_page  # printed after the address: the page to see first, and what to do there
         self.address = f"http://{HOST}:{port}"
         self._port = port
         self._health = health

@@ -111,8 +111,9 @@ def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> l
     artifacts = str(settings.artifact_dir.resolve())
     mlflow_arguments = ["mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1"]
     mlflow_arguments += ["--default-artifact-root", artifacts, "--artifacts-destination", artifacts]
-    # At its root it opens on its pages for language models.
-    experiments = "/#/experiments?workflowType=machine_learning"
+    # MLflow shows its pages for language models until the switch is clicked, which the browser remembers. An address
+    # with ?workflowType=machine_learning holds for one page only, and there the click would do nothing.
+    experiments = "/#/experiments  (click 'Model training' at the top left, once)"
     return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log", experiments)]
 
 

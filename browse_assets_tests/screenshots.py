@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WIDTH, HEIGHT = 1500, 900
-COLOURS = 128  # a palette takes a third of the bytes, and nobody sees it on pages of text
+MOST_BYTES = 150_000
 WAIT_MILLISECONDS = 180_000
 
 
@@ -43,8 +43,15 @@ class Picture:
 
 def _show_figure(page: "Page") -> None:
     page.get_by_text("figures", exact=True).first.click()
-    page.get_by_text("lift.png").first.click()
+    page.get_by_text("importance.png").first.click()
     page.locator("img[src^='blob:']").first.wait_for()
+    page.get_by_text("Path: file:").first.evaluate("line => line.style.visibility = 'hidden'")
+
+
+def _show_metrics(page: "Page") -> None:
+    """Without the drawings and parameters that the candidates do not share."""
+    for title in ("Visualizations", "Parameters"):
+        page.get_by_text(title, exact=True).first.click()
 
 
 def pictures(ui: RunningUi, training: str, candidates: list[str]) -> list[Picture]:
@@ -59,9 +66,9 @@ def pictures(ui: RunningUi, training: str, candidates: list[str]) -> list[Pictur
     runs = ",".join(f'"{run}"' for run in candidates)
     compared = f'{ui.mlflow}/#/compare-runs?runs=[{runs}]&experiments=["{experiment}"]&workflowType=machine_learning'
     return [
-        Picture("lineage", f"{ui.dagster}/locations/browse_assets/jobs/ml_analysis_pipeline", "reidentification"),
-        Picture("asset", f"{ui.dagster}/assets/interest_profile?view=overview", "Row count", left=215),
-        Picture("comparison", compared, "Run details"),
+        Picture("lineage", f"{ui.dagster}/locations/browse_assets/asset-groups/events/lineage", "domain_features"),
+        Picture("asset", f"{ui.dagster}/assets/interest_profile?view=overview", "Row count", left=240),
+        Picture("comparison", compared, "Run details", before=_show_metrics),
         Picture(
             "figures",
             f"{ui.mlflow}/#/{training}/artifacts?workflowType=machine_learning",
@@ -92,7 +99,9 @@ def take(ui: RunningUi, wanted: list[Picture], into: Path) -> None:
             clip = {"x": picture.left, "y": 0, "width": WIDTH - picture.left, "height": picture.height}
             image = Image.open(io.BytesIO(page.screenshot(clip=clip)))  # type: ignore[arg-type]
             target = into / f"{picture.name}.png"
-            image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+            image.convert("RGB").save(target, optimize=True)
+            if target.stat().st_size > MOST_BYTES:  # a palette merges similar colours: not where it need not be
+                image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
             print(f"{target} ({target.stat().st_size / 1000:.0f} kB)")
         browser.close()
 

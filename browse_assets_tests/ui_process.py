@@ -85,7 +85,7 @@ def start_ui(data_dir: Path, *, arguments: Sequence[str] = (), ports: Mapping[st
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         said = output.read_text()
-        addresses = dict(re.findall(r"^(Dagster|MLflow) +(http://\S+)", said, re.MULTILINE))
+        addresses = dict(re.findall(r"^(Dagster|MLflow) +(http://[^/\s]+)", said, re.MULTILINE))
         if "Ctrl-C ends" in said:
             return RunningUi(process, addresses["Dagster"], addresses["MLflow"], output)
         time.sleep(0.2)

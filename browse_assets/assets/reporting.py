@@ -147,5 +147,7 @@ def grouped_bar_plot(
     from browse_assets.analysis.figures import grouped_bar_figure
 
     shown = [(str(name), [float(n) if n >= least else 0.0 for n in numbers]) for name, *numbers in rows]
-    figure = grouped_bar_figure([row for row in shown if any(row[1])], parts, title=title, value_label="people")
+    figure = grouped_bar_figure(
+        [row for row in shown if any(row[1])], parts, title=title, value_label=f"people (fewer than {least} not drawn)"
+    )
     return {title: plot(figure, title)}
