@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook setup lock sample dictionary clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
+.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card
 
 # Targets by what they are for; one that is named nowhere here is listed last.
 EVERY_DAY := run ui notebook serve
@@ -49,7 +49,9 @@ test: $(READY) ## linting, type checks and the tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@if [ -x $(VENV)/bin/hadolint ]; then echo "hadolint Dockerfile"; $(VENV)/bin/hadolint Dockerfile; else \
+	  echo "SKIPPED: hadolint (there is none for this platform): the Dockerfile is not linted"; fi
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## benchmarks, as ratios measured side by side
 	@$(PY) -m browse_assets_tests.bench
@@ -63,9 +65,13 @@ privacy-report: $(READY) ## what the scrubbing removes and spares, counted on la
 ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 200 MB)
 
 notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
-	@if [ ! -f notebooks/data_ml_pipeline.ipynb ]; then \
-	  echo "There is no notebook yet: it comes with a later version. make ui shows the same tables."; exit 1; fi
-	@$(PY) -m jupyterlab notebooks/data_ml_pipeline.ipynb
+	@PYTHONPATH="$(CURDIR)" $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	  --LabApp.app_settings_dir="$(CURDIR)/notebooks/jupyterlab" --LabApp.extension_manager=readonly \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None \
+	  notebooks/data_ml_pipeline.ipynb
+
+notebook-clean: $(READY) ## empty the outputs of the notebook, as it is kept in git
+	@$(PY) -m jupyter nbconvert --clear-output --inplace notebooks/data_ml_pipeline.ipynb
 
 release: $(READY) ## counts of groups for others: make release PURPOSE=research
 	@$(PY) -m browse_assets.release $(if $(PURPOSE),"$(PURPOSE)") $(if $(TABLE),--table "$(TABLE)")
@@ -91,8 +97,12 @@ domains: $(READY) ## write data/reference/domains.csv again from its sources; ne
 model-card: $(READY) ## write docs/churn_model_card.md again, after make run on the sample panel
 	@$(PY) -m browse_assets.model_card
 
-dictionary: $(READY) ## write the data dictionary into the README again
+image: ## build the container images with Docker or buildah: make image STAND_IN=1 where no registry is reached
+	@BASE="$(BASE)" TAG="$(TAG)" STAND_IN="$(STAND_IN)" PIP_CONF="$(PIP_CONF)" CA_BUNDLE="$(CA_BUNDLE)" deploy/build_images.sh
+
+dictionary: $(READY) ## write the README's data dictionary and docs/architecture.md again from the code
 	@$(PY) -m browse_assets.dictionary
+	@$(PY) -m browse_assets.architecture
 
 setup: $(READY) ## make .venv from the locked versions (the other targets do it on first use)
 
@@ -105,7 +115,10 @@ lock: $(READY) ## resolve pyproject.toml again, keeping versions that still fit:
 	  --no-strip-extras --no-annotate --no-header --quiet --extra dev --extra ner --constraint requirements.lock \
 	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml \
 	  -o requirements-ner.lock
-	@echo "Written: requirements.lock, requirements-uv.lock, requirements-ner.lock. The next command brings .venv up to date."
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-strip-extras --no-annotate --no-header --quiet --extra postgres --constraint requirements.lock \
+	  pyproject.toml -o requirements-image.lock
+	@echo "Written: requirements.lock and those of uv, ner and image. The next command brings .venv up to date."
 
 clean: ## remove .venv and caches; never data, models or keys
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -276,7 +276,7 @@ def champion_beats_baseline(databases: Databases) -> dg.AssetCheckResult:
         return _verdict(
             con,
             NO_CHAMPION,
-            "candidates of a training without a champion that surely beats the dummy",
+            "signs that no champion surely beats the dummy",
             dg.AssetCheckSeverity.WARN,
         )
 

@@ -4,6 +4,7 @@ What belongs here: `dagster.yaml` and the run records of this installation. What
 and sensors (`definitions.py`, `automation.py`), starting servers (`ui.py`).
 """
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,29 +50,43 @@ sensors:  # one slow sensor does not hold up the others
 schedules:
   use_threads: true
   num_workers: 2
-retention:  # ticks are rows in SQLite: at two a minute they would outweigh everything else
+retention:  # ticks are rows in the database: at two a minute they would outweigh everything else
   sensor:
     purge_after_days: {skipped: 2, success: 30, failure: 90}
   auto_materialize:
     purge_after_days: {skipped: 2, success: 30, failure: 90}
 """
 
+# The variable's name, never its value: Dagster's pages show this file, and the value has a password in it.
+POSTGRES_YAML = """\
+storage:
+  postgres:
+    postgres_url:
+      env: BROWSE_DAGSTER_POSTGRES_URL
+"""
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the folder (mode 0700) and its `dagster.yaml`; the file is written only when it differs.
 
-    Runs, events and schedules lie in SQLite files under the folder, which is Dagster's default.
+    Runs, events and schedules lie in SQLite files under the folder, which is Dagster's default, or in the
+    PostgreSQL database of BROWSE_DAGSTER_POSTGRES_URL. Dagster reads that variable itself, from this process's
+    environment: it is set there, since it may come from `.env`.
 
     Returns:
         The absolute path, for the variable DAGSTER_HOME.
     """
     home = settings.dagster_home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    wanted = DAGSTER_YAML
+    if settings.dagster_postgres_url:
+        wanted += POSTGRES_YAML
+        os.environ["BROWSE_DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
     config = home / "dagster.yaml"
-    if not config.exists() or config.read_text() != DAGSTER_YAML:
+    if not config.exists() or config.read_text() != wanted:
         # Renamed into place: a daemon that starts meanwhile reads the old file or the new one, whole.
         part = home / "dagster.yaml.part"
-        part.write_text(DAGSTER_YAML)
+        part.write_text(wanted)
         part.replace(config)
     return home
 

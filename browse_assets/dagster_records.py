@@ -2,11 +2,11 @@
 
 What belongs here: rewriting the SQLite files below DAGSTER_HOME, forgetting the configuration of a run that
 names a person. What does not: which values (`rotate_keys.py`, `erasure/`), Dagster's configuration
-(`dagster_home.py`).
+(`dagster_home.py`), rows of PostgreSQL (`postgres_records.py`).
 
-Dagster has no call that takes a value out of a stored run or event. Its files are plain SQLite (the
-storage that `dagster_home.py` configures), so they are changed there: each value in place, then the whole
-file is written anew, since SQLite leaves the bytes of old values in free pages.
+Dagster has no call that takes a value out of a stored run or event. Its files are plain SQLite, or rows in
+PostgreSQL (the storage that `dagster_home.py` configures), so they are changed there: each value in place,
+then the whole file or table is written anew, since databases leave the bytes of old values in free pages.
 """
 
 import json
@@ -20,19 +20,26 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.runs import SqlRunStorage
 
+from browse_assets.postgres_records import change_row, rewrite_rows
+from browse_assets.settings import Settings
+
 # Metadata that shows rows of people: first rows of a table, rows that break a check, points of people.
 ROWS_OF_PEOPLE = ("preview", "rows", "segment map")
 REMOVED = "removed: rows of people are not kept after an erasure or a new key"
 _BUSY_SECONDS = 30.0  # the web server and the daemon hold a file only for a moment
 
 
-def rewrite_records(home: Path, change: Callable[[str], str]) -> int:
+def rewrite_records(settings: Settings, change: Callable[[str], str]) -> int:
     """Give every stored text to `change`, store what it returns, and leave no old page behind.
+
+    The files are rewritten with PostgreSQL too: the installation may have used them before.
 
     Returns:
         How many values were changed.
     """
-    return sum(_rewrite_file(path, change) for path in sorted(home.rglob("*.db")))
+    in_files = sum(_rewrite_file(path, change) for path in sorted(settings.dagster_home.rglob("*.db")))
+    url = settings.dagster_postgres_url
+    return in_files + (rewrite_rows(url, change) if url else 0)
 
 
 def _rewrite_file(path: Path, change: Callable[[str], str]) -> int:
@@ -79,6 +86,8 @@ def _empty_entries(node: Any) -> None:
                 entry["md_str"] = REMOVED
             elif "data" in entry:
                 entry["data"] = [REMOVED]
+            for record in entry.get("records", []):
+                record["data"] = dict.fromkeys(record["data"], REMOVED)
         for member in node.values():
             _empty_entries(member)
 
@@ -92,21 +101,25 @@ def forget_run_config(context: dg.OpExecutionContext) -> None:
     for its ops is left alone.
 
     To be called first in an op whose configuration names a person, after the op has read it. Dagster has
-    no call for this: the run's row is written again with an empty configuration, and the file is compacted,
-    since SQLite leaves the bytes of older versions of the row in its free space and its log.
+    no call for this: the run's row is written again with an empty configuration, and the file (in PostgreSQL
+    the table) is compacted, since databases leave the bytes of older versions of a row in free space.
 
     Raises:
-        RunConfigKeptError: the storage is not SQLite, or another process did not let go of it in time.
+        RunConfigKeptError: the storage is of another kind, or another process did not let go of it in time.
     """
     if not context.run.run_config.get("ops"):
         return
     storage = context.instance.run_storage
+    url = _postgres_url(storage) if isinstance(storage, SqlRunStorage) else None
+    if url is not None:
+        _forget_in_postgres(url, context.run.run_id)
+        return
     file = _sqlite_file(storage) if isinstance(storage, SqlRunStorage) else None
     if file is None:
         raise RunConfigKeptError(
             "A person's id was given in the run configuration, and this Dagster stores runs where it cannot be "
-            "removed again (only SQLite files are supported). Delete this run in Dagster, and name the person in "
-            "the folder of requests instead, as the README says under Privacy."
+            "removed again (SQLite files and PostgreSQL are supported). Delete this run in Dagster, and name the "
+            "person in the folder of requests instead, as the README says under Privacy."
         )
     try:
         with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as con:
@@ -118,6 +131,30 @@ def forget_run_config(context: dg.OpExecutionContext) -> None:
             "The run configuration could not be removed from Dagster's run storage: another process holds it "
             f"({error}). Delete this run in Dagster and start it again."
         ) from None
+
+
+def _postgres_url(storage: SqlRunStorage) -> str | None:
+    """The address of a run storage with its password; None where it is another database."""
+    with storage.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            return None
+        return str(connection.engine.url.render_as_string(hide_password=False))
+
+
+def _forget_in_postgres(url: str, run_id: str) -> None:
+    from psycopg2 import OperationalError
+
+    try:
+        change_row(url, "runs", "run_id", run_id, "run_body", _without_config)
+    except OperationalError as error:
+        raise RunConfigKeptError(
+            "The run configuration could not be removed from Dagster's run storage: another process holds it, or "
+            f"the database is away ({type(error).__name__}). Delete this run in Dagster and start it again."
+        ) from None
+
+
+def _without_config(run_body: str) -> str:
+    return json.dumps({**json.loads(run_body), "run_config": {}})
 
 
 def _sqlite_file(storage: SqlRunStorage) -> Path | None:
@@ -133,9 +170,7 @@ def _empty(con: sqlite3.Connection, run_id: str) -> None:
     con.execute("PRAGMA secure_delete = ON")
     con.execute("BEGIN IMMEDIATE")
     row = con.execute("SELECT run_body FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    body = json.loads(row[0])
-    body["run_config"] = {}
-    con.execute("UPDATE runs SET run_body = ? WHERE run_id = ?", [json.dumps(body), run_id])
+    con.execute("UPDATE runs SET run_body = ? WHERE run_id = ?", [_without_config(row[0]), run_id])
     con.execute("COMMIT")
 
 

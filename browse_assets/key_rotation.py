@@ -17,6 +17,7 @@ import duckdb
 from browse_assets.byte_search import readings
 from browse_assets.dagster_records import REMOVED, rewrite_records, without_rows_of_people
 from browse_assets.file_swap import Move, planned, remove_parts
+from browse_assets.postgres_records import row_readings
 from browse_assets.resources import (
     Keys,
     VaultKeyError,
@@ -91,7 +92,7 @@ def _opens(settings: Settings, keys: Keys) -> bool:
 def _rotate(con: duckdb.DuckDBPyConnection, settings: Settings, old: Keys, new: Keys, new_hex: str) -> Rotation:
     with withheld_values("Finding what the keys have made"):
         people, page_views = _map_pseudonyms(con, old, new)
-    _clear_records(con, settings.dagster_home)
+    _clear_records(con, settings)
     removed = _remove_reports(con, (settings.reports, settings.exports))
     with _key_file(settings, new_hex) as moves:
         rewrite_databases(con, settings, new, _rekeyed, moves)
@@ -195,6 +196,16 @@ def _named_in(paths: Iterable[Path]) -> dict[Path, set[str]]:
     }
 
 
+def _named_in_tables(settings: Settings) -> dict[str, set[str]]:
+    """The same of each table that Dagster and MLflow keep in PostgreSQL."""
+    found: dict[str, set[str]] = {}
+    for name, url in settings.postgres_urls.items():
+        for table, content in row_readings(url):
+            texts = (match.lower().decode() for match in _UUID.findall(content))
+            found.setdefault(f"{name}'s table {table}", set()).update(texts)
+    return found
+
+
 def _old_among(con: duckdb.DuckDBPyConnection, found: Iterable[set[str]]) -> set[str]:
     texts = sorted(set().union(*found))
     rows = con.execute(
@@ -205,16 +216,17 @@ def _old_among(con: duckdb.DuckDBPyConnection, found: Iterable[set[str]]) -> set
     return {text for (text,) in rows}
 
 
-def _clear_records(con: duckdb.DuckDBPyConnection, home: Path) -> None:
+def _clear_records(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Before the keys change: a record that is cleared too early does no harm, one that is kept would."""
-    old = _old_among(con, _named_in(path for path in home.rglob("*.db*") if path.is_file()).values())
+    files = _named_in(path for path in settings.dagster_home.rglob("*.db*") if path.is_file())
+    old = _old_among(con, [*files.values(), *_named_in_tables(settings).values()])
 
     def change(text: str) -> str:
         return _UUID_TEXT.sub(
             lambda match: REMOVED if match[0].lower() in old else match[0], without_rows_of_people(text)
         )
 
-    rewrite_records(home, change)
+    rewrite_records(settings, change)
 
 
 def _remove_reports(con: duckdb.DuckDBPyConnection, roots: Sequence[Path]) -> int:
@@ -232,7 +244,7 @@ def _remove_reports(con: duckdb.DuckDBPyConnection, roots: Sequence[Path]) -> in
 
 
 def _left(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
-    """Files in which an old pseudonym still stands as text, but for those that users put there."""
+    """Files and tables in which an old pseudonym still stands as text, but for files that users put there."""
     given = (settings.inbox, settings.customers, settings.erase_queue, settings.export_requests)
     skipped = (*given, settings.vault_path, settings.warehouse_path)
     paths = [
@@ -241,6 +253,6 @@ def _left(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
         for path in ([root] if root.is_file() else sorted(root.rglob("*")))
         if path.is_file() and not any(path.is_relative_to(place) for place in skipped)
     ]
-    named = _named_in(paths)
+    named = {**{str(path): texts for path, texts in _named_in(paths).items()}, **_named_in_tables(settings)}
     old = _old_among(con, named.values())
-    return [str(path) for path, texts in named.items() if texts & old]
+    return [place for place, texts in named.items() if texts & old]

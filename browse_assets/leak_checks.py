@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from browse_assets.analysis.leaks import PanelIds
 
 # The two whose check has another name or place than `<table>_no_personal_data` of the asset of that name:
-# the design names the first, and asset_state is no asset, so it is searched after the last one.
+# the design names the first, and the others are no assets, so they are searched after the last one.
 _NAMES = {"scrubbed_events": "no_personal_data"}
-_ASSETS = {"asset_state": "churn_scores"}
+_ASSETS = {"asset_state": "churn_scores", "incidents": "churn_scores"}
 
 # Columns with as many values as rows: the guard goes over them as they are. Of the others the distinct
 # rows are searched, a tenth of the cost (0.4 instead of 1.2 CPU s for a million events).

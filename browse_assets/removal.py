@@ -4,10 +4,12 @@ What belongs here: `erase_user` with its queue's sensor, `purge_old_events` with
 not: what is removed and how (`erasure/`, `retention.py`); the jobs only call, and tell Dagster.
 """
 
+import time
 from pathlib import Path
 
 import dagster as dg
 
+from browse_assets.arrivals import REST_SECONDS
 from browse_assets.dagster_records import forget_run_config
 from browse_assets.erasure.people import Erasure, erase
 from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, load_keys, withheld_values
@@ -15,6 +17,7 @@ from browse_assets.retention import purge
 from browse_assets.settings import Settings, load_settings
 
 QUEUE_TAG = "erase_queue"
+SENSOR_TAG = "dagster/sensor_name"
 _ATTEMPTS = 3
 _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 MODEL_TAG = "needs_retraining"
@@ -33,14 +36,18 @@ def erase_people(
     """Erase, then prove it; fails when anything of a person is found afterwards."""
     forget_run_config(context)
     settings = databases.settings
-    queue = [] if config.user_id else queue_files(settings)
+    # Somebody who types `make erase` has written the list; by itself only a list that rests is taken.
+    rested_since = REST_SECONDS if SENSOR_TAG in context.run.tags else 0.0
     with withheld_values("Reading the queue"):
-        listed = [line.strip() for path in queue for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        queue = {} if config.user_id else _read_queue(settings, rested_since)
+    listed = [line.strip() for text in queue.values() for line in text.splitlines()]
     requests = list(dict.fromkeys(text for text in (config.user_id.strip(), *listed) if text))
 
     def finish() -> None:
-        for path in queue:
-            path.unlink(missing_ok=True)
+        for path, text in queue.items():
+            # A list that was added to meanwhile stays, and is worked on again: who is gone already is passed over.
+            if path.exists() and path.read_text(encoding="utf-8-sig") == text:
+                path.unlink(missing_ok=True)
 
     done = erase(settings, requests, mark_models=lambda: _mark_models(tracker), finish=finish)
     metadata = _erasure_metadata(done)
@@ -96,8 +103,15 @@ def erase_user() -> None:
     erase_people()
 
 
+def _read_queue(settings: Settings, rested_since: float = 0.0) -> dict[Path, str]:
+    """Each list with its text, if nobody has written to it for so many seconds: half an id can be another person's."""
+    now = time.time()  # a list dated in the future (another clock) does not wait for it
+    rested = [path for path in queue_files(settings) if not 0 <= now - path.stat().st_mtime < rested_since]
+    return {path: path.read_text(encoding="utf-8-sig") for path in rested}
+
+
 def queue_files(settings: Settings) -> list[Path]:
-    """Files that list people to be erased, without those that are still being written."""
+    """Files that list people to be erased, without those whose name says that they are still being written."""
     folder = settings.erase_queue
     if not folder.is_dir():
         return []
@@ -108,18 +122,26 @@ def queue_files(settings: Settings) -> list[Path]:
     )
 
 
-@dg.sensor(job=erase_user, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=erase_user,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the erasure of who is listed in data/erase/ (one id per line, any file name), then the list "
+    "goes. On from the start: it does nothing until somebody puts a file there, and such a request must "
+    "not wait for a switch. A list is taken when it was not written to for 10 s, since half an id can be "
+    "another person's. The run carries a keyed hash of the list, never an id; one that failed three times "
+    "waits for a changed list.",
+)
 def erase_queue_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Erases who is listed in `data/erase/` (one id per line, any file name), then removes the list.
-
-    On from the start: it does nothing until somebody puts a file there, and such a request must not wait
-    for a switch. The run it asks for carries a keyed hash of the list, never an id.
-    """
+    """Asks for the erasure of who is listed in `data/erase/` (one id per line, any file name), then the list goes."""
     settings = load_settings()
     with withheld_values("Reading the queue"):
-        content = "\x1f".join(path.read_text(encoding="utf-8-sig") for path in queue_files(settings))
+        if not settings.erase_queue.is_dir():
+            return dg.SkipReason("There is no data/erase/.")
+        waiting = len(queue_files(settings))
+        content = "\x1f".join(_read_queue(settings, REST_SECONDS).values())
     if not content.strip():
-        return dg.SkipReason("data/erase/ is empty.")
+        return dg.SkipReason("The list is still being written." if waiting else "data/erase/ is empty.")
     digest = load_keys(settings).path_id(f"erase queue\x1f{content}")[:32]
     runs = context.instance.get_runs(dg.RunsFilter(job_name="erase_user", tags={QUEUE_TAG: digest}))
     if any(run.status not in _FINISHED for run in runs):
@@ -157,9 +179,16 @@ def purge_old_events() -> None:
     remove_old_events()
 
 
-@dg.schedule(job=purge_old_events, cron_schedule="15 3 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+@dg.schedule(
+    job=purge_old_events,
+    cron_schedule="15 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="What is older than BROWSE_RETENTION_DAYS, once a day at 03:15 UTC, before the daily refresh. On from "
+    "the start: until the variable is set it removes nothing, and a promise to remove must not wait for a "
+    "switch.",
+)
 def purge_old_events_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Once a day; skips, and so removes nothing, until BROWSE_RETENTION_DAYS is set."""
+    """What is older than BROWSE_RETENTION_DAYS, once a day at 03:15 UTC, before the daily refresh."""
     del context
     if load_settings().retention_days is None:
         return dg.SkipReason("BROWSE_RETENTION_DAYS is not set.")

@@ -185,11 +185,13 @@ def open_databases(
     vault: Access | None = None,
     warehouse: Access | None = None,
     keys: Keys | None = None,
+    wait_seconds: float | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the wanted databases attached as `vault` and `warehouse`, each with its tables.
 
     Large intermediate results spill below the data folder, encrypted where the vault is open.
-    Unqualified names mean the warehouse where it is attached.
+    Unqualified names mean the warehouse where it is attached. Another process's lock is waited for, up to
+    LOCK_WAIT_SECONDS if not given.
 
     Raises:
         VaultKeyError: the vault was written with another key.
@@ -197,16 +199,14 @@ def open_databases(
     """
     finish(settings.data_dir)
     settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    con = duckdb.connect(":memory:")
+    con = duckdb.connect(":memory:") if vault is None else _connect_with_crypto()
     try:
         if vault is not None:
-            # DuckDB encrypts only with this extension's crypto module; loading it takes 0.4 s.
-            import_extension("httpfs", con=con)
-            con.execute("LOAD httpfs")
             con.execute("SET temp_file_encryption = true")
         con.execute("SET temp_directory = ?", [str(settings.scratch / "spill")])
         con.execute("SET autoinstall_known_extensions = false")
-        con.execute("SET enable_progress_bar = false")
+        # As a pragma: in a notebook DuckDB refuses to SET it where ipywidgets are missing.
+        con.execute("PRAGMA disable_progress_bar")
         con.execute("SET TimeZone = 'UTC'")
         # Text scans carry no row estimate, so these two build hash tables on the events: off,
         # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).
@@ -216,9 +216,9 @@ def open_databases(
         if settings.threads:
             con.execute("SET threads = ?", [settings.threads])
         if vault is not None:
-            _attach_vault(con, settings, vault, keys or load_keys(settings))
+            _attach_vault(con, settings, vault, keys or load_keys(settings), wait_seconds)
         if warehouse is not None:
-            _attach(con, settings.warehouse_path, "warehouse", warehouse)
+            _attach(con, settings.warehouse_path, "warehouse", warehouse, wait_seconds=wait_seconds)
             if warehouse == "write":
                 _make_tables(con, "warehouse")
             con.execute("USE warehouse")
@@ -227,8 +227,43 @@ def open_databases(
         con.close()
 
 
-def _attach_vault(con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys) -> None:
-    _attach(con, settings.vault_path, "vault", access, _encryption(keys))
+# Time and size of the extension files whose signature DuckDB has checked in this process.
+_CHECKED: dict[Path, tuple[int, int]] = {}
+
+
+def _connect_with_crypto() -> duckdb.DuckDBPyConnection:
+    """A connection with the crypto module without which DuckDB does not encrypt.
+
+    DuckDB checks the module's signature at each load, over all of the file: 0.14 CPU s, fifty times in a run. Here it
+    is checked once in a process, and again when the file has changed.
+    """
+    is_checked = bool(_CHECKED) and all(path.exists() and _stamp(path) == stamp for path, stamp in _CHECKED.items())
+    con = duckdb.connect(":memory:", config={"allow_unsigned_extensions": is_checked})
+    try:
+        if not is_checked:
+            import_extension("httpfs", con=con)
+        con.execute("LOAD httpfs")
+        if not is_checked:
+            found = con.execute("SELECT install_path FROM duckdb_extensions() WHERE extension_name = 'httpfs'")
+            _CHECKED.clear()
+            _CHECKED.update(
+                {path: _stamp(path) for (name,) in found.fetchall() if name and (path := Path(name)).exists()}
+            )
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _attach_vault(
+    con: duckdb.DuckDBPyConnection, settings: Settings, access: Access, keys: Keys, wait_seconds: float | None
+) -> None:
+    _attach(con, settings.vault_path, "vault", access, _encryption(keys), wait_seconds)
     if access == "write":
         settings.vault_path.chmod(0o600)
         _make_tables(con, "vault")
@@ -261,12 +296,20 @@ def _make_tables(con: duckdb.DuckDBPyConnection, database: Literal["vault", "war
                 con.execute(f'ALTER TABLE {database}.main.{table.name} ADD COLUMN "{column.name}" {column.type}')
 
 
-def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Access, options: str = "") -> None:
+def _attach(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    alias: str,
+    access: Access,
+    options: str = "",
+    wait_seconds: float | None = None,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     clauses = ", ".join(part for part in (options, "READ_ONLY" if access == "read" else "") if part)
     quoted = str(path).replace("'", "''")
     statement = f"ATTACH '{quoted}' AS {alias}" + (f" ({clauses})" if clauses else "")
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    patience = LOCK_WAIT_SECONDS if wait_seconds is None else wait_seconds
+    deadline = time.monotonic() + patience
     while True:
         problem: Exception
         try:
@@ -285,7 +328,7 @@ def _attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, access: Acce
                 continue
             else:
                 problem = DatabaseBusyError(
-                    f"Another process has kept {path.name} for {LOCK_WAIT_SECONDS:.0f} s. Close the "
+                    f"Another process has kept {path.name} for {patience:.0f} s. Close the "
                     "notebook or shell that has it open, or let the other run end; then start again."
                 )
         raise problem  # the engine's own error would show the statement, and with it the key
@@ -375,7 +418,8 @@ class ExperimentTracker(dg.ConfigurableResource):
         if mlflow.get_experiment_by_name(experiment) is None:
             settings = load_settings()
             settings.artifact_dir.mkdir(parents=True, exist_ok=True)
-            is_local = settings.tracking_uri.startswith("sqlite:")
+            # A database alone knows no place for files, and would take ./mlruns; a server knows its own.
+            is_local = not settings.tracking_uri.startswith(("http://", "https://"))
             location = (settings.artifact_dir / experiment).as_uri() if is_local else None
             mlflow.create_experiment(experiment, artifact_location=location)
         mlflow.set_experiment(experiment)

@@ -22,6 +22,7 @@ SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
 # size of the US Centers for Medicare and Medicaid Services, among the strictest in common use.
 LEAST_MIN_GROUP = 11
 
+POSTGRES = "postgresql+psycopg2://"
 
 # What may be learned from people who declare it, and said of others. Attributes of the second list never:
 # special categories of personal data (GDPR art. 9), and what decides on credit.
@@ -53,13 +54,17 @@ class Settings:
     dagster_port: int = 3000
     mlflow_port: int = 5000
     serve_port: int = 5001
+    dagster_public_url: str | None = None
+    mlflow_public_url: str | None = None
     min_group: int = LEAST_MIN_GROUP
     modelled_attributes: tuple[str, ...] = MODELLED_ATTRIBUTES
     sensitive_topics_purpose: str | None = None
     churn_values: tuple[float, float, float, float] | None = None
+    webhook_url: str | None = None
+    dagster_postgres_url: str | None = None
 
     def __repr__(self) -> str:
-        """Never shows the key."""
+        """Never shows the key, nor the password of a database."""
         return f"Settings(data_dir={str(self.data_dir)!r})"
 
     @property
@@ -126,6 +131,26 @@ class Settings:
         return tuple(path for path in paths if path.exists())
 
     @property
+    def dagster_address(self) -> str:
+        """Where people find Dagster's pages, without a slash at the end; a path means the site that they are on."""
+        return self.dagster_public_url or f"http://127.0.0.1:{self.dagster_port}"
+
+    @property
+    def mlflow_address(self) -> str:
+        """The same for MLflow's pages."""
+        if self.mlflow_public_url:
+            return self.mlflow_public_url
+        if not self.tracking_uri.startswith(("http://", "https://")):
+            return f"http://127.0.0.1:{self.mlflow_port}"
+        return re.sub(r"^(https?://)[^/]*@", r"\1", self.tracking_uri).rstrip("/")  # a password is for the client alone
+
+    @property
+    def postgres_urls(self) -> dict[str, str]:
+        """The PostgreSQL databases that Dagster (`Dagster`) and MLflow (`MLflow`) keep their records in, if any."""
+        found = {"Dagster": self.dagster_postgres_url or "", "MLflow": self.tracking_uri}
+        return {name: url for name, url in found.items() if url.startswith(POSTGRES)}
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of this installation."""
         return self.data_dir / "dagster_home"
@@ -151,7 +176,7 @@ def load_settings() -> Settings:
     store = PROJECT_ROOT / "mlflow" if is_default else data_dir / "mlflow"
     return Settings(
         data_dir=data_dir,
-        tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store / 'mlflow.db'}",
+        tracking_uri=_with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
         artifact_dir=store / "artifacts",
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
         new_secret_key_hex=env.get("BROWSE_NEW_SECRET_KEY") or None,
@@ -163,11 +188,27 @@ def load_settings() -> Settings:
         dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
         mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
         serve_port=_parse_number(env, "BROWSE_SERVE_PORT", 1, 65535) or 5001,
+        dagster_public_url=_parse_address(env, "BROWSE_DAGSTER_PUBLIC_URL"),
+        mlflow_public_url=_parse_address(env, "BROWSE_MLFLOW_PUBLIC_URL"),
         min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
         modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
         churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
+        webhook_url=_parse_webhook(env.get("BROWSE_WEBHOOK_URL")),
+        dagster_postgres_url=_parse_postgres(env.get("BROWSE_DAGSTER_POSTGRES_URL")),
     )
+
+
+def _with_driver(url: str | None) -> str | None:
+    """A PostgreSQL address that names the driver that is installed: SQLAlchemy 2.1 would look for another."""
+    return re.sub(r"^postgres(ql)?://", POSTGRES, url) if url else None
+
+
+def _parse_postgres(text: str | None) -> str | None:
+    url = _with_driver(text)
+    if url is not None and not url.startswith(POSTGRES):
+        raise SettingsError(f"BROWSE_DAGSTER_POSTGRES_URL does not start with {POSTGRES}")
+    return url
 
 
 def _parse_as_of(text: str | None) -> datetime | None:
@@ -204,6 +245,25 @@ def _parse_values(text: str | None) -> tuple[float, float, float, float] | None:
             "BROWSE_CHURN_VALUES is not four numbers true_positive,false_positive,false_negative,true_negative"
         )
     return found[0], found[1], found[2], found[3]
+
+
+def _parse_webhook(text: str | None) -> str | None:
+    """Only the web: `file:` and the like would make the sensor read or write here. The address may hold a secret."""
+    if not text:
+        return None
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise SettingsError("BROWSE_WEBHOOK_URL is not an address that begins with https:// or http://")
+    return text
+
+
+def _parse_address(env: Mapping[str, str], variable: str) -> str | None:
+    text = (env.get(variable) or "").strip()
+    if not text:
+        return None
+    # A password would end up in Dagster's metadata and MLflow's notes.
+    if not re.fullmatch(r"(https?://[^/\s?#@]+)?(/[^\s?#@/]+)*/?", text) or text == "/":
+        raise SettingsError(f"{variable} is not an address such as https://panel.example/a, or a path such as /a")
+    return text.rstrip("/")
 
 
 def _parse_number(env: Mapping[str, str], variable: str, least: int, most: int) -> int | None:

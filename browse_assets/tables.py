@@ -1137,8 +1137,36 @@ PURGES = Table(
     purposes=_ACCOUNTABILITY,
 )
 
+WEBHOOK_STATES: dict[str, str] = {
+    "off": "BROWSE_WEBHOOK_URL was not set",
+    "pending": "not delivered yet: tried again at each look of run_failure_sensor",
+    "delivered": "the address answered with 2xx",
+    "given up": "not delivered in 20 attempts; webhook_problem says why",
+}
+
+INCIDENTS = Table(
+    "incidents",
+    "warehouse",
+    "One row per failed run: what happened, in words without personal data, and what to do.",
+    ("run_id",),
+    (
+        Column("run_id", "VARCHAR", "run in Dagster"),
+        Column("job", "VARCHAR", "job of the run; assets chosen by hand have none of their own and say so"),
+        Column("failed_at", "TIMESTAMP", "when the run ended, by its own record"),
+        Column(
+            "failed_steps", "VARCHAR[]", "assets, checks and ops that failed; empty when the run ended between them"
+        ),
+        Column("message", "VARCHAR", "what failed and why"),
+        Column("what_to_do", "VARCHAR", "the next step of whoever looks after the installation"),
+        Column("webhook", "VARCHAR", " or ".join(WEBHOOK_STATES) + ": whether it was told to BROWSE_WEBHOOK_URL"),
+        Column("webhook_attempts", "BIGINT", "times that it was tried"),
+        Column("webhook_problem", "VARCHAR", "kind of the last failure to deliver, without the address; NULL without"),
+    ),
+    purposes=_ACCOUNTABILITY,
+)
+
 # Tables that no asset makes: what materializations and jobs note for each other.
-BOOKKEEPING = ("asset_state", "purges")
+BOOKKEEPING = ("asset_state", "purges", "incidents")
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -1180,6 +1208,7 @@ TABLES: dict[str, Table] = {
         REIDENTIFICATION,
         ASSET_STATE,
         PURGES,
+        INCIDENTS,
     )
 }
 

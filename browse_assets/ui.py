@@ -110,7 +110,6 @@ def _servers(settings: Settings, ports: Mapping[str, int], workspace: Path) -> l
     # without the server could not read them.
     artifacts = str(settings.artifact_dir.resolve())
     mlflow_arguments = ["mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1"]
-    mlflow_arguments += ["--backend-store-uri", settings.tracking_uri]
     mlflow_arguments += ["--default-artifact-root", artifacts, "--artifacts-destination", artifacts]
     return [*servers, Server("MLflow", mlflow, "/health", mlflow_arguments, logs / "mlflow.log")]
 
@@ -122,15 +121,17 @@ def without_login(address: str) -> str:
 
 
 def _environment(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
+    home = str(prepare_dagster_home(settings))
     return {
         **os.environ,
         **{variable: str(port) for variable, port in ports.items()},  # for links between the two
         "BROWSE_DATA_DIR": str(settings.data_dir),
-        "DAGSTER_HOME": str(prepare_dagster_home(settings)),
+        "DAGSTER_HOME": home,
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes for jobs that nobody sends
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,  # may hold a password: no argument, which `ps` shows
         "PYTHONUNBUFFERED": "1",
     }
 

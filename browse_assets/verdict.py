@@ -18,13 +18,13 @@ def verdict(
     what: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    """Passed when the SELECT gives no row; else how many, and the first ten."""
+    """Passed when the SELECT gives no row; else how many, and the first ten as a table."""
     count, rows = _offending(con, select)
     return dg.AssetCheckResult(
         passed=count == 0,
         severity=severity,
         description=f"{count} {what}" if count else f"no {what}",
-        metadata={"offending rows": count, **({"rows": dg.MetadataValue.json(rows)} if rows else {})},
+        metadata={"offending rows": count, **({"rows": _table(rows)} if rows else {})},
     )
 
 
@@ -36,3 +36,8 @@ def _offending(con: duckdb.DuckDBPyConnection, select: str) -> tuple[int, list[d
         for row in found.fetchmany(_SHOWN_ROWS)
     ]
     return (int(count[0]) if count else 0), rows
+
+
+def _table(rows: list[dict[str, Any]]) -> dg.TableMetadataValue:
+    schema = dg.TableSchema([dg.TableColumn(name, "string") for name in rows[0]])
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)

@@ -505,9 +505,8 @@ def run(name: str) -> dg.AssetCheckResult:
 
 def shown_rows(result: dg.AssetCheckResult) -> list[dict[str, str]]:
     value = result.metadata["rows"]
-    assert isinstance(value, dg.JsonMetadataValue)
-    assert isinstance(value.data, list)
-    return value.data
+    assert isinstance(value, dg.TableMetadataValue)
+    return [{name: str(cell) for name, cell in record.data.items()} for record in value.records]
 
 
 def assert_shows(result: dg.AssetCheckResult, case: Case) -> None:

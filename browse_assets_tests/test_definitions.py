@@ -6,19 +6,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from browse_assets.analysis.evaluation import METRICS
+from browse_assets.checks import CHECKS
 from browse_assets.definitions import FILES, OWNER, defs
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings
 from browse_assets.tables import BOOKKEEPING, CHURN_METRICS, CONSENT_PURPOSES, FINANCE_PRODUCTS, PURPOSES, TABLES
 from browse_assets_tests.assets.test_loading import view, write_panel
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+CHECK_SPECS = [spec for check in CHECKS for spec in check.check_specs]
+HOUR = timedelta(hours=1)
 SNAPSHOT = Path(__file__).parent / "asset_specs.txt"
 
 # Design section 5: tables of the warehouse with their columns, at least.
@@ -48,19 +53,46 @@ DESIGN: dict[str, str] = {
 }
 
 
-def spec_line(spec: dg.AssetSpec) -> str:
-    """One asset on one line, as the snapshot holds it."""
+def spec_lines(spec: dg.AssetSpec) -> list[str]:
+    """One asset as the snapshot holds it: what its page shows before any run."""
     deps = ", ".join(sorted(dep.asset_key.to_user_string() for dep in spec.deps))
     owners, kinds = ", ".join(spec.owners), ", ".join(sorted(spec.kinds))
-    return f"{spec.key.to_user_string()} | after {deps or 'nothing'} | {spec.group_name} | {owners} | {kinds}"
+    tags = sorted(f"{name}={value}" if value else name for name, value in spec.tags.items() if "kind" not in name)
+    policy = spec.freshness_policy
+    assert isinstance(policy, TimeWindowFreshnessPolicy)
+    warn, fail = (window.to_timedelta() for window in (policy.warn_window, policy.fail_window) if window)
+    return [
+        f"{spec.key.to_user_string()} | after {deps or 'nothing'} | {spec.group_name} | {owners} | {kinds}",
+        f"    {(spec.description or '').splitlines()[0]}",
+        f"    {', '.join(tags)} | late after {warn / HOUR:.0f} h, stale after {fail / HOUR:.0f} h",
+        *sorted(check_line(check) for check in CHECK_SPECS if check.asset_key == spec.key),
+    ]
+
+
+def check_line(check: dg.AssetCheckSpec) -> str:
+    """One check of an asset."""
+    return (
+        f"    check {check.name}{' (blocking)' if check.blocking else ''}: {(check.description or '').splitlines()[0]}"
+    )
 
 
 def test_the_graph_is_the_reviewed_one() -> None:
     """After a change that is meant: UPDATE_SNAPSHOTS=1 python -m pytest browse_assets_tests/test_definitions.py"""
-    found = "\n".join(spec_line(SPECS[name]) for name in sorted(SPECS)) + "\n"
+    found = "\n".join(line for name in sorted(SPECS) for line in spec_lines(SPECS[name])) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(found, encoding="utf-8")
     assert found == SNAPSHOT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_a_description_ends_with_a_caveat_that_has_a_number(name: str) -> None:
+    _, found, caveat = (SPECS[name].description or "").partition("Caveat:")
+    assert found
+    assert re.search(r"\d", caveat)
+
+
+def test_every_check_says_what_must_hold() -> None:
+    assert [check.name for check in CHECK_SPECS if not check.description] == []
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

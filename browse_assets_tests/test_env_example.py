@@ -12,6 +12,15 @@ SWITCHES = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION",
 }
+# Set by the Dockerfile and compose.yaml for their own containers; nobody else has a reason to.
+WIRING = {
+    "BROWSE_CODE_HOST",
+    "BROWSE_CODE_PORT",
+    "BROWSE_POSTGRES_HOST",
+    "BROWSE_PROXY_RESOLVER",
+    "BROWSE_PROXY_TLS_PUBLIC_PORT",
+    "BROWSE_SECRETS_DIR",
+}
 
 
 def variables_in_code() -> set[str]:
@@ -20,7 +29,13 @@ def variables_in_code() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and VARIABLE.fullmatch(node.value):
                 found.add(node.value)
-    return found - SWITCHES
+    return (found | variables_of_compose()) - SWITCHES - WIRING
+
+
+def variables_of_compose() -> set[str]:
+    """Those that compose.yaml takes from the environment."""
+    named = re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    return {name for name in named if VARIABLE.fullmatch(name)}
 
 
 def variables_in_example() -> list[str]:

@@ -10,8 +10,6 @@ import subprocess
 import sys
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,58 +18,18 @@ import pandas as pd
 import pytest
 
 from browse_assets.definitions import ASSETS
-from browse_assets.resources import Keys
 from browse_assets.sample_panel.local_topics import LOCAL_TOPICS
 from browse_assets.sample_panel.topics import TOPICS
-from browse_assets.sample_panel.truth import write_panel
 from browse_assets.sample_panel.wares import read_wares
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR
-from browse_assets_tests.conftest import REAL_FILES, SECRET, sqlite_count
-
-PEOPLE, DAYS = 260, 150
-
-
-@dataclass(frozen=True)
-class FullRun:
-    """A finished `make run` in a process of its own."""
-
-    data_dir: Path
-    panel: Path
-    output: str
-
-    def table(self, select: str) -> pd.DataFrame:
-        with duckdb.connect(str(self.data_dir / "browse.duckdb"), read_only=True) as con:
-            return con.sql(select).df()
-
-    def truth(self, name: str) -> pd.DataFrame:
-        frame = pd.read_csv(self.panel / "truth" / f"{name}.csv")
-        if "userId" in frame:
-            keys = Keys(bytes.fromhex(SECRET))
-            frame["user_key"] = [str(keys.user_key(user)) for user in frame["userId"]]
-        return frame
-
-
-def start_run(data_dir: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("BROWSE_", "MLFLOW_TRACKING"))},
-        "BROWSE_DATA_DIR": str(data_dir),
-        "BROWSE_SECRET_KEY": SECRET,
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "browse_assets.run"], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True
-    )
+from browse_assets_tests.conftest import REAL_FILES, sqlite_count
+from browse_assets_tests.prepared import FullRun, start_run, undrawn_code
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> FullRun:
-    panel = tmp_path_factory.mktemp("panel")
-    write_panel(panel, people=PEOPLE, days=DAYS, seed=11, end=date(2026, 6, 30))
-    data_dir = tmp_path_factory.mktemp("data")
-    (panel / "inbox").rename(data_dir / "inbox")
-    (panel / "customers").rename(data_dir / "customers")
-    done = start_run(data_dir)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return FullRun(data_dir, panel, done.stdout)
+def run(full_run: FullRun) -> FullRun:
+    """The one that all tests share."""
+    return full_run
 
 
 def test_the_summary_says_what_came_out(run: FullRun) -> None:
@@ -393,15 +351,20 @@ def contents(path: Path) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def again(run: FullRun, tmp_path: Path) -> Callable[[], dict[str, list[Any]]]:
-    """The same input in another installation, run from nothing."""
+def again(run: FullRun, tmp_path: Path, shared_folder: Path) -> Callable[[], dict[str, list[Any]]]:
+    """The same input in another installation, run from nothing: the topics' classifier is trained anew, too.
+
+    Without drawing, of which the tables know nothing; that it is so is seen as well.
+    """
 
     def rerun() -> dict[str, list[Any]]:
-        (tmp_path / "inbox").symlink_to(run.data_dir / "inbox")
-        (tmp_path / "customers").symlink_to(run.data_dir / "customers")
-        done = start_run(tmp_path)
+        data_dir = tmp_path / "data"
+        data_dir.mkdir()
+        (data_dir / "inbox").symlink_to(run.data_dir / "inbox")
+        (data_dir / "customers").symlink_to(run.data_dir / "customers")
+        done = start_run(data_dir, first=undrawn_code(shared_folder))
         assert done.returncode == 0, done.stderr
-        return contents(tmp_path / "browse.duckdb")
+        return contents(data_dir / "browse.duckdb")
 
     return rerun
 
@@ -413,12 +376,12 @@ def test_same_input_same_output_to_the_bit(run: FullRun, again: Callable[[], dic
     assert differing == []
 
 
-def test_running_again_changes_no_row_and_trains_nothing(run: FullRun) -> None:
-    path = run.data_dir / "browse.duckdb"
+def test_running_again_changes_no_row_and_trains_nothing(finished_copy: Path) -> None:
+    path = finished_copy / "browse.duckdb"
     with duckdb.connect(str(path), read_only=True) as con:
         before = con.sql("SELECT * FROM churn_model ORDER BY ALL").fetchall()
     tables = contents(path)
-    done = start_run(run.data_dir)
+    done = start_run(finished_copy)
     assert done.returncode == 0, done.stderr
     assert contents(path) == tables or repr(contents(path)) == repr(tables)
     with duckdb.connect(str(path), read_only=True) as con:
@@ -429,8 +392,9 @@ VISITS = ("visits", "moz_historyvisits", "history_visits")
 
 
 @pytest.mark.skipif(not REAL_FILES.exists(), reason="no real files beside the repository")
-def test_a_full_run_on_real_histories_and_takeout(tmp_path: Path) -> None:
+def test_a_full_run_on_real_histories_and_takeout(tmp_path: Path, prepare_installation: Callable[[Path], None]) -> None:
     """Each file is a person's; what SQLite and JSON count is what was read."""
+    prepare_installation(tmp_path)
     expected = 0
     for n, path in enumerate(sorted(REAL_FILES.glob("*_history/**/*")) + sorted(REAL_FILES.glob("takeout/*.json"))):
         if path.is_file():

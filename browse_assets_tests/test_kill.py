@@ -22,7 +22,8 @@ from browse_assets.resources import open_databases
 from browse_assets.sample_panel.truth import write_panel
 from browse_assets.settings import Settings, load_settings
 from browse_assets.tables import TABLES, tables_of
-from browse_assets_tests.conftest import SECRET, run_python, table_hash
+from browse_assets_tests.conftest import run_python, table_hash
+from browse_assets_tests.prepared import SECRET, topic_training
 
 # Ids of the training, of the load and of the code, and the file's time: they tell runs apart, not contents.
 RUN_COLUMNS = {"load_id", "mlflow_run_id", "model_version", "modified_ns", "mlflow_run", "fingerprint", "rules"}
@@ -40,17 +41,21 @@ SERVER = """
 import json, os, signal, sys, threading
 from contextlib import contextmanager
 
-import matplotlib.pyplot, mlflow.sklearn, pandas, pyarrow, skops.io, sklearn.calibration, sklearn.ensemble
+import matplotlib.pyplot, mlflow.sklearn, numpy, pandas, pyarrow, skops.io, sklearn.calibration, sklearn.ensemble
 import mlflow.data.pandas_dataset, mlflow.store.tracking.sqlalchemy_store
 import mlflow.store.model_registry.sqlalchemy_store
 from browse_assets import resources, run
 from browse_assets import definitions
 from browse_assets.analysis import churn, churn_scores, churn_tuning, figures, hosts, interest, segments
+from browse_assets.analysis.topic_training import TopicTraining
 from browse_assets.assets import churn_logging, topics
 from browse_assets.assets.state import rules_version
 
 # Once: the same for all runs, even where somebody edits the sources meanwhile.
-topics._training(rules_version())
+with numpy.load(os.environ["TOPIC_TRAINING"], allow_pickle=False) as parts:
+    assert str(parts["rules"]) == rules_version()
+    trained = TopicTraining.from_arrays(parts)
+topics._training = lambda rules: trained
 churn_tuning.TRIALS.update(dict.fromkeys(churn_tuning.TRIALS, 1))
 churn_tuning.DEFAULTS["random_forest"]["n_estimators"] = 20
 figures.png_base64 = lambda figure: ""  # drawing takes half of a run
@@ -264,13 +269,14 @@ def finished_state(server: RunServer, settings: Settings) -> State:
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[pytest.MonkeyPatch]:
+def environment(shared_folder: Path) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS", "MLFLOW_TRACKING_URI"):
             patch.setenv(name, "")  # empty counts as unset, and goes before what a .env says
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             patch.setenv(name, "1")  # a process with threads must not fork
         patch.setenv("BROWSE_SECRET_KEY", SECRET)
+        patch.setenv("TOPIC_TRAINING", str(topic_training(shared_folder)))
         yield patch
 
 

@@ -154,10 +154,10 @@ def test_the_block_blocks_and_sees(tmp_path: Path) -> None:
     ]
 
 
-def test_a_whole_run_needs_no_network_and_tries_none(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_whole_run_needs_no_network_and_tries_none(shared_folder: Path) -> None:
     from browse_assets_tests.test_privacy import whole_run  # it imports this module
 
-    run = whole_run(tmp_path_factory.getbasetemp() / "whole_run")
+    run = whole_run(shared_folder)
     assert run.process.return_code == 0, run.process.stderr.decode()[-3000:]
     assert run.process.attempts == []
     assert (run.settings.artifact_dir / "churn" / "models").exists(), "no model was logged"

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,6 +24,7 @@ import pytest
 from browse_assets.readers.chrome import WINDOWS_EPOCH_MICROSECONDS
 from browse_assets.resources import Keys, open_databases
 from browse_assets.settings import Settings
+from browse_assets_tests.prepared import RUN, made_once, undrawn_code
 from browse_assets_tests.test_kill import LAST_DAY, write_habits
 from browse_assets_tests.test_network import Offline, run_offline
 
@@ -273,9 +273,30 @@ class WholeRun:
     export: Offline
 
 
-@cache
-def whole_run(folder: Path) -> WholeRun:
-    """Once per session; `test_network.py` looks at the same run."""
+def whole_run(shared_folder: Path) -> WholeRun:
+    """Once for all workers; `test_network.py` looks at the same run."""
+    folder = made_once(shared_folder, "whole_run", _run_and_export)
+    data = folder / "data"
+    secret = (data / "keys" / "secret.key").read_text().strip()
+    ended = json.loads((folder / "ended.json").read_text())
+    process, export = (
+        Offline(
+            each["return_code"], each["stdout"].encode("latin-1"), each["stderr"].encode("latin-1"), each["attempts"]
+        )
+        for each in (ended["run"], ended["export"])
+    )
+    return WholeRun(Settings(data, _store(data), data / "mlflow" / "artifacts", secret_key_hex=secret), process, export)
+
+
+def _store(data: Path) -> str:
+    return f"sqlite:///{data / 'mlflow' / 'mlflow.db'}"
+
+
+def _run_and_export(folder: Path) -> None:
+    """From nothing: what is trained without a network is the topics' classifier, too.
+
+    No figure is drawn: no search could read a value in a picture's pixels.
+    """
     data = folder / "data"
     plant_inbox(data / "inbox")
     plant_customers(data / "customers")
@@ -283,20 +304,27 @@ def whole_run(folder: Path) -> WholeRun:
     (data / "keys").mkdir(mode=0o700)
     (data / "keys" / "secret.key").touch(0o600)
     (data / "keys" / "secret.key").write_text("5e" * 32 + "\n")
-    store = f"sqlite:///{data / 'mlflow' / 'mlflow.db'}"
     unset = ("BROWSE_SECRET_KEY", "BROWSE_AS_OF", "BROWSE_MEMORY_LIMIT", "BROWSE_THREADS")
-    variables = {"BROWSE_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": store, **dict.fromkeys(unset, "")}
-    process = run_offline(["-m", "browse_assets.run"], folder, variables, CRASH)
+    variables = {"BROWSE_DATA_DIR": str(data), "MLFLOW_TRACKING_URI": _store(data), **dict.fromkeys(unset, "")}
+    process = run_offline(["-c", undrawn_code(folder) + RUN], folder, variables, CRASH)
     (data / "export").mkdir()
     (data / "export" / f"{FILE}.txt").write_text(f"{USER}\n")
     export = run_offline(["-m", "browse_assets.export"], folder / "export", variables)
-    secret = (data / "keys" / "secret.key").read_text().strip()
-    return WholeRun(Settings(data, store, data / "mlflow" / "artifacts", secret_key_hex=secret), process, export)
+    ended = {
+        name: {
+            "return_code": done.return_code,
+            "stdout": done.stdout.decode("latin-1"),
+            "stderr": done.stderr.decode("latin-1"),
+            "attempts": done.attempts,
+        }
+        for name, done in (("run", process), ("export", export))
+    }
+    (folder / "ended.json").write_text(json.dumps(ended))
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> WholeRun:
-    return whole_run(tmp_path_factory.getbasetemp() / "whole_run")
+def finished(shared_folder: Path) -> WholeRun:
+    return whole_run(shared_folder)
 
 
 def readings(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -15,6 +15,7 @@ from browse_assets.tables import TABLES, dictionary_markdown, tables_of
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 PRIVACY = (PROJECT_ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 # What `name.ending` may be instead of a column: a file, or a host of an example.
 ENDINGS = {"com", "csv", "duckdb", "example", "html", "json", "key", "md", "parquet", "py", "sql", "txt"}
@@ -133,7 +134,22 @@ def test_what_is_not_there_is_noticed() -> None:
     assert missing_paths(text) == {"data/nonsense.csv", "browse_assets/x.py"}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/privacy.md"])
+def test_the_guides_for_contributors_name_what_is_there() -> None:
+    assert commands_in(CONTRIBUTING) <= targets_of_the_makefile()
+    assert variables_in(CONTRIBUTING) <= variables_of_the_example()
+    example = "browse_assets/sql/visiting_hours.sql"
+    assert missing_paths(CONTRIBUTING) == {example}
+    code = "".join(path.read_text(encoding="utf-8") for path in PROJECT_ROOT.glob("browse_assets*/**/*.py"))
+    constants = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", CONTRIBUTING)) - variables_of_the_example()
+    assert {"MAY_IMPORT", "BROWSER_TABLES", "FINANCE_PRODUCTS"} <= constants
+    assert {name for name in constants if not re.search(rf"\b{name}\b", code)} == set()
+    functions = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", CONTRIBUTING)) - set(TABLES)
+    known = code + (PROJECT_ROOT / "data" / "reference" / "finance_products.csv").read_text(encoding="utf-8")
+    ours = {"visiting_hours", "buy_now_pay_later"}
+    assert {name for name in functions - ours if not re.search(rf"\b{name}\b", known)} == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/privacy.md"])
 def test_links_lead_somewhere(document: str) -> None:
     """Files that are linked exist, and so does the heading of theirs that is meant."""
     path = PROJECT_ROOT / document

@@ -38,6 +38,26 @@ def test_vault_holds_no_plain_text(settings: Settings) -> None:
     assert settings.vault_path.stat().st_mode & 0o077 == 0
 
 
+def test_the_crypto_module_is_checked_once_and_again_when_its_file_is_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unsigned module is let in only after DuckDB has checked the signature of the very file."""
+
+    def takes_unsigned() -> bool:
+        with open_databases(settings, vault="write", warehouse="write") as con:
+            row = con.execute("SELECT current_setting('allow_unsigned_extensions')").fetchone()
+        return bool(row and row[0])
+
+    monkeypatch.setattr(resources, "_CHECKED", {})
+    assert [takes_unsigned() for _ in range(3)] == [False, True, True]
+    ((path, (modified, size)),) = resources._CHECKED.items()
+    resources._CHECKED[path] = (modified - 1, size)
+    assert [takes_unsigned() for _ in range(2)] == [False, True]
+    assert list(resources._CHECKED.items()) == [(path, (modified, size))]
+    with open_databases(settings, warehouse="read") as con:
+        assert con.execute("SELECT current_setting('allow_unsigned_extensions')").fetchone() == (False,)
+
+
 def test_wrong_key_is_said_and_touches_nothing(settings: Settings) -> None:
     with open_databases(settings, vault="write"):
         pass

@@ -7,14 +7,14 @@ import dagster as dg
 import pytest
 
 from browse_assets.assets import events, state
-from browse_assets.definitions import ASSETS, CHECKS
 from browse_assets.key_rotation import rotate
 from browse_assets.removal import purge_old_events, purge_old_events_daily
-from browse_assets.resources import Databases, ExperimentTracker, keys_from, load_keys, open_databases
+from browse_assets.resources import Databases, keys_from, load_keys, open_databases
 from browse_assets.retention import horizon_of
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
 from browse_assets_tests.erasure.test_erase_user import failed_checks, rows
+from browse_assets_tests.in_process import materialize_assets
 
 CHAIN = (
     "raw_events",
@@ -29,11 +29,7 @@ DAYS = "SELECT day, sum(page_views) FROM user_days GROUP BY ALL ORDER BY 1"
 
 
 def make(*names: str) -> dg.ExecuteInProcessResult:
-    return dg.materialize(
-        [*ASSETS, *CHECKS],
-        selection=dg.AssetSelection.assets(*(names or CHAIN)),
-        resources={"databases": Databases(), "tracker": ExperimentTracker()},
-    )
+    return materialize_assets(*(names or CHAIN))
 
 
 def run_purge() -> dict[str, Any]:

@@ -56,7 +56,8 @@ def test_ctrl_c_in_an_asset_cancels_the_run(settings: Settings, tmp_path: Path) 
         while not begun.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         # To the process, pytest's older threads would get it, and Dagster's handler swallow it.
-        assert stop.watcher and stop.watcher.ident
+        assert stop.watcher
+        assert stop.watcher.ident
         signal.pthread_kill(stop.watcher.ident, signal.SIGINT)
 
     presser = threading.Thread(target=press)

@@ -106,10 +106,13 @@ def test_every_locked_package_has_hashes_and_no_address(name: str) -> None:
 
 def test_the_lock_covers_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    extras = project["optional-dependencies"]
+    texts = [*project["dependencies"], *extras["dev"], *extras["postgres"], *extras["notebook"]]
+    wanted = [found for found in map(Requirement, texts) if found.name != project["name"]]  # an extra names others
     text = (ROOT / "requirements.lock").read_text()
     for requirement in wanted:
-        versions = re.findall(rf"^{re.escape(canonicalize_name(requirement.name))}==(\S+)", text, re.MULTILINE)
+        name = re.escape(canonicalize_name(requirement.name))
+        versions = re.findall(rf"^{name}(?:\[[^]]+\])?==(\S+)", text, re.MULTILINE)
         assert versions, f"{requirement.name} is not locked"
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 

@@ -5,6 +5,7 @@ of quality. What does not: features and answers (`topics`), logging (assets). No
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,40 @@ class HeadQuality:
     predicted: TextArray
     probability: FloatArray
 
+    def arrays(self, prefix: str) -> dict[str, npt.NDArray[Any]]:
+        """All of it for `numpy.savez`, each name after the prefix; no object arrays."""
+        overall = {"names": np.asarray([*self.overall]), "values": np.asarray([*self.overall.values()])}
+        rows = {"truth": self.truth.astype(str), "predicted": self.predicted.astype(str)}
+        return {
+            **{f"{prefix}per_class_{name}": _plain(values) for name, values in self.per_class.items()},
+            **{f"{prefix}overall_{name}": values for name, values in overall.items()},
+            **{f"{prefix}curve_{name}": _plain(values) for name, values in self.curve.items()},
+            **{f"{prefix}{name}": values for name, values in rows.items()},
+            f"{prefix}probability": self.probability,
+        }
+
+    @classmethod
+    def from_arrays(cls, parts: Mapping[str, npt.NDArray[Any]], prefix: str) -> "HeadQuality":
+        """The figures that `arrays` took apart."""
+        overall = zip(parts[f"{prefix}overall_names"], parts[f"{prefix}overall_values"], strict=True)
+        return cls(
+            _frame(parts, f"{prefix}per_class_"),
+            {str(name): float(value) for name, value in overall},
+            _frame(parts, f"{prefix}curve_"),
+            parts[f"{prefix}truth"].astype(object),
+            parts[f"{prefix}predicted"].astype(object),
+            parts[f"{prefix}probability"],
+        )
+
+
+def _plain(values: "pd.Series[Any]") -> npt.NDArray[Any]:
+    column = values.to_numpy()
+    return column.astype(str) if column.dtype == object else column
+
+
+def _frame(parts: Mapping[str, npt.NDArray[Any]], prefix: str) -> pd.DataFrame:
+    return pd.DataFrame({name.removeprefix(prefix): parts[name] for name in parts if name.startswith(prefix)})
+
 
 @dataclass(frozen=True)
 class TopicTraining:
@@ -94,6 +129,26 @@ class TopicTraining:
     quality: dict[str, HeadQuality]
     examples: dict[str, int]
     temperature: dict[str, float]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The model as `TopicModel.arrays` has it, and how good it is beside it."""
+        parts = self.model.arrays()
+        for kind, quality in self.quality.items():
+            parts |= quality.arrays(f"{kind}_quality_")
+            parts |= {f"{kind}_examples": np.asarray(self.examples[kind])}
+            parts |= {f"{kind}_temperature": np.asarray(self.temperature[kind])}
+        return parts
+
+    @classmethod
+    def from_arrays(cls, parts: Mapping[str, npt.NDArray[Any]]) -> "TopicTraining":
+        """The training that `arrays` took apart."""
+        kinds = ("page", "host")
+        return cls(
+            TopicModel.from_arrays(parts),
+            {kind: HeadQuality.from_arrays(parts, f"{kind}_quality_") for kind in kinds},
+            {kind: int(parts[f"{kind}_examples"]) for kind in kinds},
+            {kind: float(parts[f"{kind}_temperature"]) for kind in kinds},
+        )
 
 
 def page_examples(texts: pd.DataFrame, topics: pd.DataFrame) -> Examples:

@@ -38,7 +38,8 @@ def audience_models(
 
     Trained on people who declared the attribute in customers/customers (BROWSE_MODELLED_ATTRIBUTES: age band and
     gender), judged on held-out people. It is published only if its log loss beats the values' shares with a
-    95 % interval above no gain, and its accuracy the commonest value; else it abstains, and `reason` says so.
+    95 % interval above no gain, and its accuracy the commonest value; else it abstains, and `reason` says so. Caveat:
+    who declares may differ from who does not; on the sample gender is right for 0.67 of the 171 who did not.
     """
     settings = databases.settings
     with databases.open(warehouse="write") as con:
@@ -120,7 +121,8 @@ def audience_attributes(databases: Databases, tracker: ExperimentTracker) -> dg.
     Language and languages read, country and UTC offset, chronotype, devices, signs of life stages and of
     planned purchases, and attributes predicted by a model that beat its baselines. What is not sure enough
     has no row. Nothing on health, religion, ethnicity, sexuality, politics or debt. Caveat: a sign says that
-    somebody reads such pages more often than usual, not that they are a parent or buy a car.
+    somebody reads such pages more often than usual, not that they are a parent or buy a car; on the synthetic sample
+    1.00 of 285 languages and 0.89 of 130 chronotypes are right.
     """
     with databases.open(warehouse="write") as con:
         models = require_state(con, "audience_models")

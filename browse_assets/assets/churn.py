@@ -59,7 +59,7 @@ def churn_model(
     the last snapshot whose outcome is known, with 95 % intervals over people. The best model becomes
     champion only if it surely beats the dummy, the one rule at all and the champion so far surely, is
     calibrated and passes the audit; the decision and its reason are in each row. Caveat: the intervals
-    speak of people like these, not of another season.
+    speak of people like these, not of another season, and the sample's test has 221 people.
     """
     settings = databases.settings
     with databases.open(vault="read", warehouse="write") as con:

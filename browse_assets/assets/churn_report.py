@@ -46,7 +46,7 @@ def churn_report(
 
     Every number and picture comes from the tables and from the training's run in MLflow; sentences are
     chosen by the results. Made anew when the training or the scores changed, or a file is missing.
-    Caveat: only groups of at least k people are told, so small groups appear merged.
+    Caveat: only groups of at least k people (BROWSE_MIN_GROUP, 11 or more) are told, so small groups appear merged.
     """
     settings = databases.settings
     with databases.open(warehouse="write") as con:

@@ -47,7 +47,7 @@ def churn_scores(
     Scored with `models:/churn@champion`, whoever the registry says that is; reasons are the features that move
     the score most against a usual person. Who was silent for H days has no score, they have left by the
     definition; who was never seen has none either: both are counted. Caveat: reasons tell what the model
-    looks at, not what would keep the person.
+    looks at, not what would keep the person; the newest day, up to 24 h, is not seen.
     """
     with databases.open(warehouse="write") as con:
         champion = find_champion(tracker)
@@ -86,7 +86,8 @@ def churn_drift(
 
     The people scored against those whom the champion was tested on, in about ten bins of each feature: the
     population stability index, with the bound that chance alone exceeds once in 100 comparisons of all features.
-    Caveat: a large index says that people have changed, not that the model has become worse.
+    Caveat: a large index says that people have changed, not that the model has become worse; and 1 comparison in 100
+    finds a drift where there is none.
     """
     with databases.open(warehouse="write") as con:
         scored = require_state(con, "churn_scores")

@@ -64,7 +64,8 @@ def churn_snapshots(
     shrunk together with a warning when the data are too short. The last snapshot time is the newest
     midnight: its outcome is not known, its rows are what churn_scores scores. Labels in
     `customers/churn_labels` replace the rule. Caveat: without transactions or service interactions a
-    silent extension looks like a person who left (of the sample's abrupt ends neither could be told).
+    silent extension looks like a person who left; with them, only one more than 14 days after the last page
+    view tells the two apart.
     """
     settings = databases.settings
     notes: dict[str, Any] = {}

@@ -60,6 +60,14 @@ def consent_file_id(folder: Path) -> str | None:
     )
 
 
+def has_consent_file(folder: Path) -> bool:
+    """Whether a file claims to be the consent table; one that cannot be read does too."""
+    try:
+        return consent_file_id(folder) is not None
+    except UnreadableFile:
+        return True
+
+
 def load_consent(con: duckdb.DuckDBPyConnection, folder: Path) -> UnreadableFile | None:
     """Make the vault's consents those of the folder; returns what is wrong when they cannot be read.
 

@@ -5,13 +5,21 @@ What belongs here: raw_customers and customer_features. What does not: reading t
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.consent import admit_customers, consent_problems, load_consent, newest_customer_time
+from browse_assets.assets.consent import (
+    admit_customers,
+    consent_problems,
+    consent_table,
+    has_consent_file,
+    load_consent,
+    newest_customer_time,
+)
 from browse_assets.assets.events import raw_events, scrubbed_events
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
@@ -33,6 +41,8 @@ from browse_assets.tables import CUSTOMER_FEATURES, RAW_CUSTOMERS
 from browse_assets.tombstones import read_tombstones
 
 _ATTRIBUTE_TABLES = tuple(name for name in CUSTOMER_TABLES if name != CONSENT)
+# Tags that Dagster gives to runs that no person started.
+_ASKED_BY = {"dagster/sensor_name", "dagster/schedule_name", "dagster/from_automation_condition"}
 # Where neither browsing nor a customer table nor BROWSE_AS_OF holds any time: a constant that nobody takes for a
 # time, since keys may not be NULL and the clock is no fact about the data.
 NO_TIME = datetime(1970, 1, 1)
@@ -44,13 +54,15 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
 
     Reads `customers/{customers,transactions,service_interactions,churn_labels,consent}.{csv,parquet}`; each
     is optional. A table is replaced when its file changes, and kept when its file cannot be read; but a
-    consent table that cannot be read fails the asset, and with it all that would leave the vault.
-    Rows of erased people are left out.
+    consent table that cannot be read fails the asset, and with it all that would leave the vault. So does, in a
+    run that no person started, one that is gone. Rows of erased people are left out. Caveat: without a consent table
+    everybody counts as consenting; with one of 0 rows, nobody.
     """
     settings = databases.settings
     failed: dict[str, str] = {}
     with databases.open(vault="write") as con:
         stored = dict(con.execute("SELECT DISTINCT source_table, file_id FROM vault.raw_customers").fetchall())
+        _refuse_vanished(con, customer_folder(con, settings), stored, is_automatic=is_automatic(context.run.tags))
         files = _customer_files(con, settings)
         for name in _ATTRIBUTE_TABLES:
             path = files.get(name)
@@ -88,6 +100,33 @@ def raw_customers(context: dg.AssetExecutionContext, databases: Databases) -> dg
             **({"consents that grant nothing": _listed(no_consents)} if no_consents else {}),
         }
     )
+
+
+def is_automatic(tags: Mapping[str, str]) -> bool:
+    """Whether a sensor, a schedule or a condition asked for the run, and nobody is looking."""
+    return bool(_ASKED_BY & set(tags))
+
+
+def _refuse_vanished(
+    con: duckdb.DuckDBPyConnection, folder: Path, stored: Mapping[str, str], *, is_automatic: bool
+) -> None:
+    """A folder that is gone is a failed read, and a consent table that is gone would admit everybody.
+
+    Raises:
+        dagster.Failure: nothing was changed; what to do stands in it.
+    """
+    if stored and not folder.is_dir():
+        raise dg.Failure(
+            "customers/ is not there (a mount that is missing?), so its tables are kept as they were. Mount it, or "
+            "make the folder to do without them.",
+            allow_retries=False,
+        )
+    if is_automatic and consent_table(con) is not None and not has_consent_file(folder):
+        raise dg.Failure(
+            f"customers/{CONSENT} is gone: without it everybody would be admitted, which a run that nobody started "
+            "does not decide. Put it back; or, if that is meant, start ml_analysis_pipeline by hand.",
+            allow_retries=False,
+        )
 
 
 def _listed(counts: dict[str, int]) -> str:
@@ -147,7 +186,8 @@ def customer_features(databases: Databases) -> dg.MaterializeResult:
 
     Declared attributes are kept only where they cannot single anybody out: at most 20 values, each
     shared by at least five people. Names, addresses and free text never leave the vault, nor does anything
-    of people without a consent in force at as_of, where there is a consent table.
+    of people without a consent in force at as_of, where there is a consent table. Caveat: an attribute with any value
+    of fewer than 5 people is left out for everybody.
     """
     settings = databases.settings
     keys = load_keys(settings)

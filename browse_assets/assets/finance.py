@@ -48,7 +48,8 @@ def page_finance(context: dg.AssetExecutionContext, databases: Databases) -> dg.
 
     Each page is judged once, from host name, path, title, search terms and meta tags; `why` says by what.
     A bank that no list knows is known by its name. Caveat: words in English, German, French and Spanish,
-    fewer in Italian, Dutch, Polish and Portuguese; news, jobs and debt relief are left out on purpose.
+    fewer in Italian, Dutch, Polish and Portuguese; news, jobs and debt relief are left out on purpose. On 211
+    pages that no rule was made from: precision 0.91 and recall 0.66 for shopping, 0.73 and 0.46 for servicing.
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "scrubbed_events"), read_state(con, "page_finance")
@@ -219,14 +220,6 @@ def _label_by_site(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM all_pages")
 
 
-# A bank's front page is where its customers log in: it shows interest only of people who are not its customers.
-_SHOPPING_EVENTS = """
-    SELECT user_key, finance_product AS item, event_time, session_id, domain
-    FROM finance_events
-    WHERE intent = 'shopping'
-"""
-
-
 @dg.asset(
     pool=WRITER_POOL,
     group_name="finance",
@@ -238,7 +231,8 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
 
     Shopping is comparing, rates, applying, and alone counts as interest; servicing is logging in to
     what one has, and shows a customer. Never for a credit decision, never told together with age, gender,
-    family status or postcode. Caveat: intent comes from words; a page with neither kind of word says nothing.
+    family status or postcode. Caveat: intent comes from words; a page with neither kind of word says nothing, and
+    of shopping on sites that no rule was made from a third is missed (recall 0.66, precision 0.91).
     """
     with databases.open(warehouse="write") as con:
 
@@ -249,7 +243,7 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
 
             con.execute(read_sql("macros"))
             con.execute("CREATE TEMP TABLE finance_events AS " + read_sql("finance_events"), {"as_of": as_of})
-            touches, exposure = touches_of(con, _SHOPPING_EVENTS, as_of)
+            touches, exposure = touches_of(con, read_sql("finance_items"), as_of)
             con.register(
                 "scored",
                 score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), item_count=len(FINANCE_PRODUCTS)),

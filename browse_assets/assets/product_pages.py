@@ -40,7 +40,8 @@ def page_products(databases: Databases) -> dg.MaterializeResult:
 
     Sold: by meta tags of shops (og:type, product:*, prices, JSON-LD) or an address of a marketplace. Named: a product
     of a list, or one that a page of the panel sells, in title, path or search terms. Each page is judged once; its
-    words are searched again only when names are new. Caveat: goods without brand or number are one product per shop.
+    words are searched again only when names are new. Caveat: goods without brand or number are one product
+    per shop; without a shop's tags, 55 marketplaces and the 243 products of the shipped list are known.
     """
     with databases.open(warehouse="write") as con:
         source, stored = require_state(con, "scrubbed_events"), read_state(con, "page_products")

@@ -34,7 +34,7 @@ def products(databases: Databases) -> dg.MaterializeResult:
 
     One product at several shops is one where brand and model, or a code (EAN, ISBN, ASIN, maker's number), agree.
     Caveat: where shops name neither, each shop's goods are products of their own, and names that could hold a
-    person's name are NULL.
+    person's name are NULL: it takes a list, two shops or BROWSE_MIN_GROUP (11) people to be told.
     """
     with databases.open(warehouse="write") as con:
 
@@ -71,8 +71,8 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
     """One row per person and product that the person touched.
 
     A new product (launched or first seen within 90 days) counts as an interest only when the person
-    saw it within 14 days, others within 28. `is_new_to_person` is NULL for people whose own history is
-    too young to tell.
+    saw it within 14 days, others within 28. Caveat: `is_new_to_person` is NULL where the person's own history
+    began less than 28 days before the first visit: then everything is new.
     """
     with databases.open(warehouse="write") as con:
 

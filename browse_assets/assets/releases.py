@@ -190,8 +190,8 @@ def released_audiences(context: dg.AssetExecutionContext, databases: Databases) 
 
     Everybody, people by topic of interest, by segment and by financial product they shop for; k is
     BROWSE_MIN_GROUP (11 at least), counts are rounded down to k + a multiple of 5, groups that would give
-    a smaller one away by subtraction are left out, sensitive topics always. Caveat: two releases of
-    different days or purposes can be compared, and who knows a single person well may still learn from it.
+    a smaller one away by subtraction are left out, sensitive topics always. Caveat: a count is up to 4 too low; two
+    releases of different days or purposes can be compared, and who knows a single person well may still learn from it.
     """
     settings = databases.settings
     keys = load_keys(settings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
+from browse_assets.column_lineage import REFERENCE, Source, column_lineage
 from browse_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -67,8 +68,43 @@ def table_result(
             "dagster/row_count": count_rows(con, table),
             "preview": preview(con, select, preview_rows),
             **(extra or {}),
+            **lineage_metadata(table),
         }
     )
+
+
+def lineage_metadata(table: Table) -> dict[str, Any]:
+    """Which column comes from which: for Dagster's catalog, and as a table, since the open-source UI draws none."""
+    lineage = column_lineage(table.name)
+    if not lineage:
+        return {}
+    dependencies = {
+        column: [
+            dg.TableColumnDep(asset_key=source.table, column_name=source.column)
+            for source in sources
+            if not source.table.startswith(REFERENCE)
+        ]
+        for column, sources in lineage.items()
+    }
+    lines = ["| column | made from |", "| --- | --- |"]
+    lines += [f"| {column} | {_sources_text(sources)} |" for column, sources in lineage.items()]
+    lines += [
+        "",
+        "What only filters, joins, counts or groups rows is not listed; `.csv` are lists of `data/reference`.",
+    ]
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(dependencies),
+        "column lineage": dg.MetadataValue.md("\n".join(lines)),
+    }
+
+
+def _sources_text(sources: Sequence[Source]) -> str:
+    columns: dict[str, list[str]] = {}
+    for source in sources:
+        is_list = source.table.startswith(REFERENCE)
+        name = source.table.removeprefix(REFERENCE) + ".csv" if is_list else f"**{source.table}**"
+        columns.setdefault(name, []).append(source.column)
+    return "; ".join(f"{name}: {', '.join(parts)}" for name, parts in columns.items()) or "-"
 
 
 def bar_plot(title: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, dg.MarkdownMetadataValue]:

@@ -39,13 +39,13 @@ def run_link(run: str | None) -> dict[str, dg.UrlMetadataValue]:
     """The MLflow page of a training, as metadata of its asset."""
     if run is None:
         return {}
-    return {"MLflow run": dg.MetadataValue.url(f"http://127.0.0.1:{load_settings().mlflow_port}/#/{run}")}
+    return {"MLflow run": dg.MetadataValue.url(f"{load_settings().mlflow_address}/#/{run}")}
 
 
 def run_tags(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, str]:
     """Back from an MLflow run to the materialization that made it."""
     asset = context.asset_key.to_user_string()
-    address = f"http://127.0.0.1:{load_settings().dagster_port}/runs/{context.run.run_id}"
+    address = f"{load_settings().dagster_address}/runs/{context.run.run_id}"
     return {
         "dagster_run_id": context.run.run_id,
         "asset": asset,

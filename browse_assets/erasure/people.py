@@ -21,6 +21,7 @@ from browse_assets.dagster_records import rewrite_records, without_rows_of_peopl
 from browse_assets.erasure.input_files import edit_customers, edit_inbox, refuse_uneditable
 from browse_assets.erasure.stored_rows import count_rows, prepare, without_people
 from browse_assets.erasure.wanted_people import PLACEHOLDER, WantedPeople
+from browse_assets.postgres_records import row_readings
 from browse_assets.resources import Keys, load_keys, open_databases, withheld_values
 from browse_assets.rewriting import rewrite_databases, stored_tables
 from browse_assets.settings import Settings
@@ -158,7 +159,7 @@ def clear_records(settings: Settings, people: WantedPeople) -> None:
             text = text.replace(key, PLACEHOLDER)
         return people.without_mentions(text)
 
-    rewrite_records(settings.dagster_home, change)
+    rewrite_records(settings, change)
 
 
 def without_config_values(text: str, values: frozenset[str] | set[str]) -> str:
@@ -231,8 +232,9 @@ def _shows(path: Path, root: Path, people: WantedPeople) -> bool:
 
 
 def _prove(settings: Settings, people: WantedPeople) -> tuple[Search, int]:
-    """Every file of the installation, every value of both databases."""
+    """Every file of the installation, every value of both databases, every row that is kept in PostgreSQL."""
     search = search_files([settings.data_dir, *settings.mlflow_paths], people.spellings, _PARTS)
+    _search_records(settings, people, search)
     with open_databases(settings, vault="read", warehouse="read") as con:
         tables = [*stored_tables(con, "vault"), *stored_tables(con, "warehouse")]
         search.places += search_tables(con, [table.source for table in tables], people.spellings)
@@ -246,3 +248,14 @@ def _prove(settings: Settings, people: WantedPeople) -> tuple[Search, int]:
                 ).fetchone()
                 search.places += [f"{table.source}.{column}"] if found else []
     return search, len(tables)
+
+
+def _search_records(settings: Settings, people: WantedPeople, search: Search) -> None:
+    """What Dagster and MLflow keep in PostgreSQL, row by row."""
+    for name, url in settings.postgres_urls.items():
+        found = set()
+        for table, content in row_readings(url):
+            search.bytes += len(content)
+            if holds(content, people.spellings):
+                found.add(f"{name}'s table {table}")
+        search.places += sorted(found)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn, churn_tuning
-from browse_assets.analysis.churn import ChurnTraining, labelled_rows, train_churn
+from browse_assets.analysis import churn, churn_division, churn_tuning
+from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
     FOREST,
@@ -18,6 +18,7 @@ from browse_assets.analysis.churn_candidates import (
     churn_probability,
     new_pipeline,
 )
+from browse_assets.analysis.churn_division import labelled_rows
 from browse_assets.analysis.churn_scores import score_people
 from browse_assets.analysis.churn_tuning import Tuned
 from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
@@ -117,7 +118,7 @@ def test_a_model_that_only_remembers_people_is_found_out() -> None:
     frame["noise"] = frame["user_key"].map(pd.Series(rng.permutation(150), index=people)).astype(float)
     frame["churned"] = frame["user_key"].map(pd.Series(rng.random(150) < 0.4, index=people)).astype("boolean")
     rows = labelled_rows(frame, ["noise"])
-    train, test = churn._train_and_test(rows, plan)
+    train, test = churn_division.train_and_test(rows, plan)
     tree = new_pipeline("decision_tree", {}, seed=1).fit(rows.x.iloc[train], rows.y[train])
     assert (churn_probability(tree, rows.x.iloc[test]) == rows.y[test]).all()
     tuned = {"decision_tree": Tuned({}, 0.0)}
@@ -176,7 +177,7 @@ def test_each_step_has_rows_of_its_own(snapshots: int) -> None:
     plan = _plan(snapshots)
     rows = labelled_rows(_snapshots(plan, 1.0), FEATURES)
     train = np.flatnonzero(rows.time.isin(plan.train_times))
-    parts = churn._divide(rows, train, in_time=True)
+    parts = churn_division.divide(rows, train, in_time=True)
     assert parts is not None
     together = np.concatenate([parts.fit, parts.calibrate, parts.threshold])
     assert sorted(together) == train.tolist()
@@ -194,7 +195,7 @@ def test_folds_never_look_ahead(snapshots: int, forward: bool) -> None:
     plan = _plan(snapshots)
     rows = labelled_rows(_snapshots(plan, 1.0), FEATURES)
     fit = np.flatnonzero(rows.time.isin(plan.train_times[:-1]))
-    folds, words = churn._folds(rows, fit, plan)
+    folds, words = churn_division.folds_of(rows, fit, plan)
     assert ("forward in time" in words) is forward
     assert len(folds) >= 2
     for seen, held_out in folds:
@@ -274,7 +275,7 @@ def test_a_feature_that_is_always_missing_does_no_harm(planted: pd.DataFrame) ->
 def test_people_dealt_again_are_dealt_otherwise_and_as_evenly(planted: pd.DataFrame) -> None:
     rows = labelled_rows(planted[planted["snapshot_time"] == _plan().test_time], FEATURES)
     everybody = np.arange(len(rows.y))
-    first, second = (churn.deal(rows, everybody, 3, again=again) for again in (0, 1))
+    first, second = (churn_division.deal(rows, everybody, 3, again=again) for again in (0, 1))
     assert (first != second).mean() > 0.5
     for hand in (first, second):
         assert np.ptp([rows.y[hand == k].sum() for k in range(3)]) <= 1

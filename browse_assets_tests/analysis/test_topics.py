@@ -1,7 +1,9 @@
 """Features, heads, abstaining and the split of the topic classifier; floors on pages that others labelled."""
 
 import csv
+import io
 import math
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,29 @@ from browse_assets_tests.topics.measure import figures, judge, labelled_pages, r
 def training() -> TopicTraining:
     """Fitted on every tenth listed domain: hosts take most of the time, and most tests here are about texts."""
     return train_topics(read_list("domains").iloc[::10], read_list("topic_texts"), read_list("topics"))
+
+
+def test_a_training_that_was_kept_is_the_same_to_the_bit(training: TopicTraining) -> None:
+    with io.BytesIO() as file:
+        np.savez(file, **training.arrays())
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as parts:
+            kept = TopicTraining.from_arrays(parts)
+    assert (kept.examples, kept.temperature) == (training.examples, training.temperature)
+    for kind, quality in training.quality.items():
+        for of, other in (
+            (getattr(training.model, kind), getattr(kept.model, kind)),
+            (quality, kept.quality[kind]),
+        ):
+            for field in fields(of):
+                before, after = getattr(of, field.name), getattr(other, field.name)
+                if isinstance(before, pd.DataFrame):
+                    pd.testing.assert_frame_equal(before, after, check_exact=True)
+                elif isinstance(before, np.ndarray):
+                    assert before.dtype == after.dtype
+                    np.testing.assert_array_equal(before, after)
+                else:
+                    assert before == after or before != before
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_the_check_reads_the_files_again(
         files[0].write_text(made[0].decode().replace(old, new), encoding="utf-8")
         result = check.decorated_fn(Databases())
         assert not result.passed
-        assert result.metadata["rows"].data == [{"file": FILES[0], "fault": fault}]
+        assert [record.data for record in result.metadata["rows"].records] == [{"file": FILES[0], "fault": fault}]
 
 
 @pytest.fixture(scope="module")

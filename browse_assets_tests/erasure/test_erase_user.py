@@ -5,6 +5,8 @@ import csv
 import gzip
 import hashlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +20,12 @@ import pytest
 from browse_assets import remove
 from browse_assets.byte_search import search_files, wanted
 from browse_assets.dagster_home import prepare_dagster_home
-from browse_assets.definitions import ASSETS, CHECKS
 from browse_assets.key_rotation import rotate
 from browse_assets.removal import MODEL_TAG, erase_queue_sensor, erase_user
-from browse_assets.resources import Databases, ExperimentTracker, load_keys, open_databases
+from browse_assets.resources import Databases, ExperimentTracker, PrivateDataError, load_keys, open_databases
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
+from browse_assets_tests.in_process import materialize_assets
 from browse_assets_tests.test_privacy import URLS, plant_history
 
 ANN, BOB = "ann.lee-4411@example.com", "bob.orr-2207@example.com"
@@ -95,8 +97,7 @@ ENOUGH = (
 
 def run_enough(*names: str, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
     """In memory without an instance: Dagster's files take most of the time."""
-    selection = dg.AssetSelection.assets(*(names or ENOUGH))
-    return dg.materialize([*ASSETS, *CHECKS], selection=selection, resources=RESOURCES, instance=instance)
+    return materialize_assets(*(names or ENOUGH), instance=instance)
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -218,7 +219,44 @@ def queue(settings: Settings, *lines: str, name: str = "list.txt") -> Path:
     settings.erase_queue.mkdir(exist_ok=True)
     path = settings.erase_queue / name
     path.write_text("\n".join(lines) + "\n")
+    os.utime(path, (time.time() - 60, time.time() - 60))  # nobody writes to it any more
     return path
+
+
+def test_a_list_being_written_waits(small: Settings, home: dg.DagsterInstance) -> None:
+    """Half an id can be another person's."""
+    small.erase_queue.rmdir() if small.erase_queue.exists() else None
+
+    def said() -> str:
+        asked = erase_queue_sensor(dg.build_sensor_context(instance=home))
+        return str(asked.skip_message) if isinstance(asked, dg.SkipReason) else "asked"
+
+    assert said() == "There is no data/erase/."
+    listed = queue(small, ANN[:-2])
+    os.utime(listed)
+    assert said() == "The list is still being written."
+    listed.unlink()
+    assert said() == "data/erase/ is empty."
+    queue(small, ANN)
+    assert said() == "asked"
+
+
+def test_a_list_that_was_added_to_meanwhile_stays(
+    small: Settings, home: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, longer = queue(small, ANN, name="done"), queue(small, BOB, name="longer")
+
+    def erase_slowly(_: Settings, requests: list[str], *, finish: Callable[[], None], **__: Any) -> None:
+        assert sorted(requests) == sorted([ANN, BOB])
+        longer.write_text(f"{BOB}\n{ANN}\n")
+        finish()
+        raise PrivateDataError("the rest of it is not told here")
+
+    monkeypatch.setattr("browse_assets.removal.erase", erase_slowly)
+    resources = {"databases": Databases(), "tracker": ExperimentTracker()}
+    erase_user.execute_in_process(instance=home, resources=resources, raise_on_error=False)
+    assert not done.exists()
+    assert longer.read_text() == f"{BOB}\n{ANN}\n"
 
 
 def test_a_queue_is_worked_on_without_an_id_in_any_record(

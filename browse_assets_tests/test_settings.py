@@ -1,0 +1,43 @@
+"""Where people find the two UIs: BROWSE_DAGSTER_PUBLIC_URL, BROWSE_MLFLOW_PUBLIC_URL, and what stands in for them."""
+
+import pytest
+
+from browse_assets.assets.training import run_link
+from browse_assets.settings import Settings, SettingsError, load_settings
+
+
+def test_links_lead_to_the_ports_of_make_ui(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSE_MLFLOW_PORT", "5055")
+    monkeypatch.setenv("BROWSE_DAGSTER_PORT", "3033")
+    assert run_link("experiments/1/runs/2")["MLflow run"].url == "http://127.0.0.1:5055/#/experiments/1/runs/2"
+    assert load_settings().dagster_address == "http://127.0.0.1:3033"
+
+
+def test_links_lead_to_the_server_where_there_is_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://somebody:p%40ss@mlflow.example/base/")
+    assert load_settings().mlflow_address == "https://mlflow.example/base"  # its password is not for metadata
+    monkeypatch.setenv("BROWSE_MLFLOW_PUBLIC_URL", "https://panel.example/mlflow/")
+    assert load_settings().mlflow_address == "https://panel.example/mlflow"
+
+
+def test_a_path_means_the_site_that_one_is_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSE_MLFLOW_PUBLIC_URL", "/mlflow")
+    monkeypatch.setenv("BROWSE_DAGSTER_PUBLIC_URL", "/dagster")
+    assert run_link("experiments/1")["MLflow run"].url == "/mlflow/#/experiments/1"
+    assert load_settings().dagster_address == "/dagster"
+
+
+WRONG = (
+    *("mlflow", "/", "//mlflow.example", "ftp://mlflow.example", "https://", "https://x/#y", "/a b", "/a//b"),
+    *("javascript:alert(1)", "https://somebody:s3cret@mlflow.example"),
+)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_anything_else_is_refused_without_quoting_it(
+    text: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSE_MLFLOW_PUBLIC_URL", text)
+    with pytest.raises(SettingsError, match=r"^BROWSE_MLFLOW_PUBLIC_URL is not an address") as caught:
+        load_settings()
+    assert "s3cret" not in str(caught.value)
