@@ -19,8 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 EVERY_DAY := run ui notebook serve
 PEOPLE := release export erase purge rotate-keys
 MEASURED := test bench bench-churn privacy-report
-ENVIRONMENT := setup ner lock clean
-WRITTEN := sample domains dictionary model-card screenshots
+ENVIRONMENT := setup ner lock image clean
+WRITTEN := sample domains dictionary model-card screenshots notebook-clean
 
 help: ## show this list
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$${TERM:-dumb}" != dumb ]; then bold=$$(printf '\033[1m'); plain=$$(printf '\033[0m'); fi; \

@@ -4,6 +4,7 @@ What belongs here: the parts that the project falls into, in reading order, and 
 not: what a module is for (its own docstring says it), who may import whom (a test keeps that).
 """
 
+import argparse
 import ast
 import re
 from dataclasses import dataclass
@@ -209,6 +210,11 @@ def architecture_markdown() -> str:
 
 def main() -> None:
     """Write the page."""
+    argparse.ArgumentParser(
+        prog="make dictionary",
+        description="Write docs/architecture.md again from the first sentences of all modules and SELECTs. Nothing "
+        "else is touched; the picture beside it is drawn by hand.",
+    ).parse_args()
     PAGE.write_text(architecture_markdown(), encoding="utf-8")
 
 
