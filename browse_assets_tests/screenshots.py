@@ -4,6 +4,7 @@ What belongs here: which pages, what is cut out of them. What does not: what the
 Meant for synthetic people only: a picture in the repository is told to everybody.
 """
 
+import argparse
 import io
 import shutil
 import signal
@@ -13,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import duckdb
 
 from browse_assets.settings import PROJECT_ROOT, load_settings
 from browse_assets_tests.test_browser import CHROMIUM, CHROMIUM_ARGUMENTS
@@ -108,6 +107,13 @@ def take(ui: RunningUi, wanted: list[Picture], into: Path) -> None:
 
 def main() -> int:
     """Serve a copy of the installation from a neutral place, and take its pictures."""
+    argparse.ArgumentParser(
+        prog="make screenshots",
+        description="Take the pictures of the README (docs/*.png) again in headless Chromium, from a copy of the "
+        "installation of BROWSE_DATA_DIR: a finished make run on the sample panel, and nothing else.",
+    ).parse_args()
+    import duckdb
+
     settings = load_settings()
     if CHROMIUM is None or not settings.warehouse_path.exists():
         print("Chromium and a finished `make run` on the sample panel are needed.", file=sys.stderr)

@@ -5,11 +5,15 @@ import pytest
 from browse_assets.assets.training import run_link
 from browse_assets.settings import Settings, SettingsError, load_settings
 
+TRAINING = "?workflowType=machine_learning"  # else MLflow opens on its side of language models
+
 
 def test_links_lead_to_the_ports_of_make_ui(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSE_MLFLOW_PORT", "5055")
     monkeypatch.setenv("BROWSE_DAGSTER_PORT", "3033")
-    assert run_link("experiments/1/runs/2")["MLflow run"].url == "http://127.0.0.1:5055/#/experiments/1/runs/2"
+    assert (
+        run_link("experiments/1/runs/2")["MLflow run"].url == f"http://127.0.0.1:5055/#/experiments/1/runs/2{TRAINING}"
+    )
     assert load_settings().dagster_address == "http://127.0.0.1:3033"
 
 
@@ -23,7 +27,7 @@ def test_links_lead_to_the_server_where_there_is_one(settings: Settings, monkeyp
 def test_a_path_means_the_site_that_one_is_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSE_MLFLOW_PUBLIC_URL", "/mlflow")
     monkeypatch.setenv("BROWSE_DAGSTER_PUBLIC_URL", "/dagster")
-    assert run_link("experiments/1")["MLflow run"].url == "/mlflow/#/experiments/1"
+    assert run_link("experiments/1")["MLflow run"].url == f"/mlflow/#/experiments/1{TRAINING}"
     assert load_settings().dagster_address == "/dagster"
 
 
