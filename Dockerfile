@@ -7,13 +7,13 @@
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS builder
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip PYTHONDONTWRITEBYTECODE=1
 # pip stays here: what runs can install nothing.
 RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/venv
 COPY requirements-image.lock /build/
 # Versions and hashes of the lock, wheels only. A company's index and certificates come as secrets of the build
 # (pip.conf, ca.pem), which are in no layer; without them pip asks the public index.
-RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem --mount=type=cache,target=/var/cache/pip \
     if [ -s /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi; \
     if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi; \
     /opt/tools/bin/python -m pip --python /opt/venv/bin/python install --quiet --no-deps --require-hashes \

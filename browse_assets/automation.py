@@ -179,7 +179,7 @@ def after_erasure_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest |
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every table but trainings, once a day at 04:30 UTC, after retention (03:15). For what no sensor "
     "sees: a run that failed and can succeed now, lists or code that changed, another BROWSE_AS_OF. On "
-    "from the start: with nothing new no row changes (20 s); before the first run, and while only the "
+    "from the start: with nothing new no row changes; before the first run, and while only the "
     "sample panel is there, it asks for nothing.",
 )
 def data_refresh_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
