@@ -499,4 +499,4 @@ def test_panel_formats_are_the_same_everywhere() -> None:
         if path.suffix in (".py", ".sql")
     }
     found = {name: set(listed) for name, listed in lists.items() if any("'csv'" in one for one in listed)}
-    assert found == dict.fromkeys(("events.py", "leak_checks.py", "scrubbing.py", "suspects.sql"), {written})
+    assert found == {key: {written} for key in ("events.py", "leak_checks.py", "scrubbing.py", "suspects.sql")}
