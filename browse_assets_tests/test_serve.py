@@ -205,9 +205,11 @@ def test_mlflow_s_own_server_gives_bare_probabilities_and_quotes_the_request(
     stays, leaves = zip(*answer.json()["predictions"], strict=True)
     assert leaves == pytest.approx(list(expected), abs=1e-9)
     assert [1 - p for p in stays] == pytest.approx(list(expected), abs=1e-9)
-    wrong = client.post("/invocations", json={"dataframe_records": [{"days_since_last": CANARY}]})
+    broken = f'{{"dataframe_records": [{{"customer_plan": {CANARY}'
+    wrong = client.post("/invocations", content=broken, headers={"Content-Type": "application/json"})
     assert wrong.status_code == 400
     assert CANARY in wrong.text
+    assert CANARY not in str(serving.ask(broken))
 
 
 def test_other_types_paths_and_hosts_are_refused(serving: Serving) -> None:
