@@ -64,7 +64,7 @@ bench-churn: $(READY) ## churn on real customers beside published figures (BROWS
 privacy-report: $(READY) ## what the scrubbing removes and spares, counted on labelled values
 	@$(PY) -m browse_assets_tests.privacy
 
-ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 200 MB)
+ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 230 MB)
 
 notebook: $(READY) ## open notebooks/data_ml_pipeline.ipynb
 	@PYTHONPATH="$(CURDIR)" $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \

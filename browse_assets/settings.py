@@ -176,7 +176,7 @@ def load_settings() -> Settings:
     store = PROJECT_ROOT / "mlflow" if is_default else data_dir / "mlflow"
     return Settings(
         data_dir=data_dir,
-        tracking_uri=_with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
+        tracking_uri=with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
         artifact_dir=store / "artifacts",
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
         new_secret_key_hex=env.get("BROWSE_NEW_SECRET_KEY") or None,
@@ -199,13 +199,13 @@ def load_settings() -> Settings:
     )
 
 
-def _with_driver(url: str | None) -> str | None:
+def with_driver(url: str | None) -> str | None:
     """A PostgreSQL address that names the driver that is installed: SQLAlchemy 2.1 would look for another."""
     return re.sub(r"^postgres(ql)?://", POSTGRES, url) if url else None
 
 
 def _parse_postgres(text: str | None) -> str | None:
-    url = _with_driver(text)
+    url = with_driver(text)
     if url is not None and not url.startswith(POSTGRES):
         raise SettingsError(f"BROWSE_DAGSTER_POSTGRES_URL does not start with {POSTGRES}")
     return url

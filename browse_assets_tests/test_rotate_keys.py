@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from browse_assets import file_swap, rotate_keys
+from browse_assets import file_swap, rewriting, rotate_keys
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.key_rotation import rotate
 from browse_assets.resources import Keys, VaultKeyError, empty_scratch, keys_from, load_keys, open_databases
@@ -135,6 +135,23 @@ def test_a_key_file_is_made_anew(panel: Settings, monkeypatch: pytest.MonkeyPatc
     assert in_file.key_file.stat().st_mode & 0o777 == 0o600
     assert len(contents(in_file, load_keys(in_file), CONTENT)) == 8
     assert not list(panel.data_dir.rglob("*.part*"))
+
+
+def test_it_needs_room_for_a_second_copy_of_both(panel: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is written before the exchange, as README says it: beside the old files, and no larger."""
+    before = {path: path.stat().st_size for path in (panel.vault_path, panel.warehouse_path)}
+    written: dict[Path, int] = {}
+
+    def weighing(folder: Path, moves: Sequence[file_swap.Move]) -> None:
+        everything = {path: path.stat().st_size for path in panel.data_dir.rglob("*") if path.is_file()}
+        assert sum(everything.values()) < 2.1 * sum(before.values()) + 2**20  # what else lies here is small
+        written.update({move.target: move.part.stat().st_size for move in moves})
+        file_swap.commit(folder, moves)
+
+    monkeypatch.setattr(rewriting, "commit", weighing)
+    rotate(replace(panel, new_secret_key_hex=NEW))
+    assert set(written) == {path.resolve() for path in before}
+    assert all(0 < written[path.resolve()] <= size for path, size in before.items())
 
 
 # Syncing: each part and its folder, then the journal's draft (6), its folder (7), each target's folder (8 to
