@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from browse_assets.foreseen import ForeseenError
+from browse_assets.foreseen import ForeseenError, all_of
 from browse_assets.reference.merging import own_list_problems
 from browse_assets.resources import load_keys, open_databases
 from browse_assets.settings import REFERENCE_DIR, Settings
@@ -52,7 +52,7 @@ def preflight(settings: Settings, reference: Path = REFERENCE_DIR) -> None:
             *own_list_problems(con, reference),
         ]
     if problems:
-        raise PreflightError("\n  - ".join(["mend this first", *problems]) if len(problems) > 1 else problems[0])
+        raise PreflightError(all_of(problems))
 
 
 def check_key(settings: Settings) -> None:
