@@ -30,6 +30,7 @@ MOST_POSTS = 5
 OWN_ERRORS = (
     "DatabaseBusyError",
     "Failure",
+    "PreflightError",
     "PrivateDataError",
     "ReferenceFileError",
     "RunConfigKeptError",
@@ -44,6 +45,7 @@ WHAT_TO_DO = {
     "DagsterAssetCheckFailedError": "Open the check in Dagster: it shows the rows that offend. What comes after it was "
     "not made, on purpose; mend the cause before starting the job again.",
     "Failure": f"Do what the message says, {_AGAIN}",
+    "PreflightError": f"Do what the message says (what stands in .env needs make ui started anew), {_AGAIN}",
     "PrivateDataError": f"Report the line that is named, or mend what is wrong with the files, {_AGAIN}",
     "ReferenceFileError": f"Mend the named line of the own list, {_AGAIN}",
     "SettingsError": f"Mend the named variable in .env or the environment, restart make ui, {_AGAIN}",
