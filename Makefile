@@ -11,6 +11,8 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# With it every process would compile Dagster, MLflow and pandas anew: 14 instead of 6 CPU s to import them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card screenshots

@@ -14,7 +14,6 @@ from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.inbox import InboxFile, content_id, list_inbox, unknown_files
-from browse_assets.readers.staging import stage
 from browse_assets.resources import Keys, insert_rows, line_of, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
@@ -148,6 +147,8 @@ def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
 def _stage_file(
     con: duckdb.DuckDBPyConnection, outcome: FileOutcome, order: int, settings: Settings, keys: Keys
 ) -> FileOutcome:
+    from browse_assets.readers.staging import stage  # pyarrow: 0.2 s
+
     file = outcome.file
     owner = file.owner or outcome.file_id
     format_name: str | None = None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from browse_assets.foreseen import ForeseenError
-from browse_assets.reference.sites import registrable_domains
 
 # Leading columns that identify a row, for the lists that users may add to.
 KEY_COLUMNS = {
@@ -145,6 +144,8 @@ def unused_own_files(folder: Path) -> list[Path]:
 def _problems_of_values(
     path: Path, rows: list[dict[str, str]], allowed: dict[str, set[str]], is_pattern: Callable[[str], bool]
 ) -> Iterator[str]:
+    from browse_assets.reference.sites import registrable_domains  # tldextract and pyarrow: 0.4 s
+
     registrable = set(registrable_domains(row["domain"] for row in rows if "domain" in row))
     for number, row in enumerate(rows, start=2):
         where = f"{_shown(path)}, line {number}"
