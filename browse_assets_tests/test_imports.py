@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "column_lineage",
         "file_swap",
         "foreseen",
+        "preflight",
         "readers",
         "resources",
         "settings",

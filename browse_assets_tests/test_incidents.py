@@ -90,6 +90,11 @@ def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append({"type": self.headers["Content-Type"], **json.loads(body)})
             self.send_response(statuses[min(len(received), len(statuses)) - 1])
+            self.send_header("Location", "/moved")  # which only an answer of 3xx means
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -217,6 +222,14 @@ def test_a_webhook_that_stays_away_is_given_up_and_said(
     assert warehouse(ROWS)[0][3:] == ("given up", MOST_ATTEMPTS, "ConnectionRefusedError")
     assert sensor.look() == "No run has failed."
     assert {state for (state,) in warehouse("SELECT webhook FROM incidents")} <= set(WEBHOOK_STATES)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_address_that_has_moved_was_told_nothing(status: int) -> None:
+    """A page that comes by GET from the new address, such as a login, is no delivery."""
+    with webhook([status]) as (address, received):
+        assert post(address, Incident("r", "j", AT, (), "m", "w")) == f"HTTP {status}"
+        assert len(received) == 1
 
 
 def test_a_webhook_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,9 +173,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+@pytest.mark.parametrize("end", [Killed, OSError])
 @pytest.mark.parametrize(("kind", "number"), STEPS)
-def test_a_kill_leaves_the_old_keys_or_the_new(
-    kind: str, number: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kill_or_a_broken_disk_leaves_the_old_keys_or_the_new(
+    kind: str, number: int, end: type[BaseException], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(finished, data)
@@ -187,7 +188,7 @@ def test_a_kill_leaves_the_old_keys_or_the_new(
         def call(*arguments: Any, **options: Any) -> Any:
             calls[step] += 1
             if (step, calls[step] - 1) == (kind, number):
-                raise Killed
+                raise end
             return original(*arguments, **options)
 
         return call
@@ -196,7 +197,7 @@ def test_a_kill_leaves_the_old_keys_or_the_new(
         patch.setattr(file_swap, "_sync", killing("sync", file_swap._sync))
         patch.setattr(file_swap.os, "replace", killing("replace", os.replace))
         patch.setattr(file_swap.Path, "unlink", killing("unlink", Path.unlink))
-        with pytest.raises(Killed):
+        with pytest.raises(end):
             rotate(small)
     committed = (kind, number) in DECIDED
     now = load_keys(small)

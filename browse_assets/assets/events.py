@@ -15,6 +15,7 @@ from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import scrub_admitted_events
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
+from browse_assets.preflight import require_ready
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -87,6 +88,7 @@ def raw_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.Ma
     person on the same URL at the same time, to 1 µs, are one.
     """
     settings = databases.settings
+    require_ready(settings)
     keys = load_keys(settings)
     with databases.open(vault="write") as con:
         empty_scratch(settings)

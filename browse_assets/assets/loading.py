@@ -74,13 +74,19 @@ def load_inbox(
 def _choose_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[InboxFile], str]:
     files = list_inbox(settings.inbox)
     has_real = con.execute("SELECT count(*) FROM vault.raw_files WHERE origin = 'inbox'").fetchone()
-    if files or (has_real and has_real[0]) or _has_own_customers(settings):
+    if files or (has_real and has_real[0]) or _has_own_customers(con, settings):
         return files, "inbox"
     return list_inbox(SAMPLE_DIR / "inbox"), "sample"
 
 
-def _has_own_customers(settings: Settings) -> bool:
-    """Customers of one's own are real people, with or without browsing; a consent table alone is nobody yet."""
+def _has_own_customers(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Customers of one's own are real people, with or without browsing; a consent table alone is nobody yet.
+
+    Those that the vault holds are one's own where it holds no sample, also when their folder is gone.
+    """
+    stored = con.execute("SELECT count(*) FROM vault.raw_customers WHERE source_table <> ?", [CONSENT]).fetchone()
+    if stored and stored[0] and not _has_sample(con):
+        return True
     names = {f"{table}{ending}" for table in CUSTOMER_TABLES if table != CONSENT for ending in (".csv", ".parquet")}
     return any((settings.customers / name).is_file() for name in sorted(names))
 

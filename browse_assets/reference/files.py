@@ -113,8 +113,9 @@ def _read_own(path: Path, columns: list[str]) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ReferenceFileError(f"{_shown(path)}: not a CSV file in UTF-8; save it as one") from error
+    except (UnicodeDecodeError, csv.Error):
+        # Without the cause, which would be told in its place.
+        raise ReferenceFileError(f"{_shown(path)}: not a CSV file in UTF-8; save it as one") from None
     header = lines[0] if lines else []
     missing = [column for column in columns if column not in header and column not in _OPTIONAL]
     unknown = [column for column in header if column not in columns]
