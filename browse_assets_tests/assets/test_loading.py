@@ -166,18 +166,18 @@ def test_a_failed_file_is_tried_again_when_it_changes(
 def test_a_reader_that_crashes_fails_its_file_alone(
     settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from browse_assets.assets import loading
+    from browse_assets.readers import staging
 
     write_panel(settings.inbox / "1.csv", [view("ann", "2024-05-01T10:00:00Z", "https://example.com/1")])
     write_panel(settings.inbox / "2.csv", [view("ann", "2024-05-01T10:00:00Z", "https://example.com/2")])
-    stage = loading.stage
+    stage = staging.stage
 
     def fragile(con: Any, path: Path, **kwargs: Any) -> Any:
         if path.name == "1.csv":
             raise RuntimeError("canary.person@example.com")
         return stage(con, path, **kwargs)
 
-    monkeypatch.setattr(loading, "stage", fragile)
+    monkeypatch.setattr(staging, "stage", fragile)
     materialize(*LOAD)
     assert warehouse("SELECT accepted FROM input_files WHERE status = 'read'") == [(1,)]
     ((reason,),) = warehouse("SELECT reason FROM input_files WHERE status = 'failed'")
