@@ -135,6 +135,9 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+# Fourteen runs are in the set-up: 390 s where two other jobs share the cores, and more where more do.
+pytestmark = pytest.mark.timeout(1_800)
+
 Point = tuple[str, str]
 State = dict[str, str]
 # Two installations, killed side by side; in each, every point comes after the one before.
