@@ -139,9 +139,10 @@ def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
 def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
     columns = ", ".join(f'"{column.name}" {column.type}' for column in STAGED_ROWS.columns)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged_rows ({columns}, file_id VARCHAR, file_order BIGINT, "
-        "source VARCHAR, written_at TIMESTAMP, page_url VARCHAR, raw_host VARCHAR, event_id UUID)"
+        f"CREATE OR REPLACE TEMP TABLE staged_rows ({columns}, file_order BIGINT, position BIGINT, "
+        "written_at TIMESTAMP, other_page VARCHAR, raw_host VARCHAR, event_id UUID)"
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE staged_files (file_order BIGINT, file_id VARCHAR, source VARCHAR)")
 
 
 def _stage_file(
@@ -178,12 +179,11 @@ def _stage_file(
 def _insert_staged(
     con: duckdb.DuckDBPyConnection, file_id: str, order: int, source: str, written_at: datetime, keys: Keys
 ) -> None:
+    con.execute("INSERT INTO staged_files VALUES (?, ?, ?)", [order, file_id, source])
     con.execute(
         "INSERT INTO staged_rows BY NAME " + read_sql("staged_rows"),
         {
-            "file_id": file_id,
             "file_order": order,
-            "source": source,
             "written_at": written_at,
             "event_key": keys.event,
         },
@@ -225,7 +225,7 @@ def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
     con.execute(
         """
         UPDATE staged_rows
-        SET page_url = borrowed.page_url, raw_host = url_host(borrowed.page_url), reason = NULL,
+        SET other_page = borrowed.page_url, raw_host = url_host(borrowed.page_url), reason = NULL,
             event_id = page_view_id($event_key, user_id, event_time, borrowed.page_url)
         FROM borrowed_pages AS borrowed
         WHERE staged_rows.file_order = borrowed.file_order
@@ -292,7 +292,7 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         FROM (
             SELECT event_id, flatten(list(staged.metadata)) AS metadata
             FROM staged_rows AS staged
-            JOIN row_outcomes AS outcomes USING (event_id, file_order, row_number)
+            JOIN row_outcomes AS outcomes USING (event_id, position)
             WHERE outcomes.outcome = 'folded' AND outcomes.is_known
             GROUP BY event_id
         ) AS more
@@ -307,9 +307,9 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         con,
         RAW_REJECTED,
         f"""
-        SELECT *, CASE WHEN reason NOT IN ('erased', 'expired')
+        SELECT file_id, row_number, reason, CASE WHEN reason NOT IN ('erased', 'expired')
                 THEN coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) END AS row, $load_id AS load_id
-        FROM staged_rows WHERE reason IS NOT NULL ORDER BY file_order, row_number
+        FROM staged_rows JOIN staged_files USING (file_order) WHERE reason IS NOT NULL ORDER BY position
         """,
         {"load_id": load_id},
     )

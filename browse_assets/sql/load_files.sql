@@ -2,7 +2,7 @@
 -- Columns: file_id, rows_read, accepted, folded, duplicates, rejected, first_event, last_event.
 -- Worked example: a file of 5 rows: 3 new page views, 1 more tag, 1 without a person: 5 = 3 + 1 + 0 + 1.
 SELECT
-    staged.file_id,
+    file_id,
     count(*) AS rows_read,
     count(*) FILTER (staged.reason IS NULL AND coalesce(outcomes.outcome, 'accepted') = 'accepted') AS accepted,
     count(*) FILTER (outcomes.outcome = 'folded') AS folded,
@@ -11,5 +11,6 @@ SELECT
     min(staged.event_time) FILTER (staged.reason IS NULL) AS first_event,
     max(staged.event_time) FILTER (staged.reason IS NULL) AS last_event
 FROM staged_rows AS staged
-LEFT JOIN row_outcomes AS outcomes USING (file_order, row_number)
-GROUP BY staged.file_id;
+JOIN staged_files USING (file_order)
+LEFT JOIN row_outcomes AS outcomes USING (position)
+GROUP BY file_id;

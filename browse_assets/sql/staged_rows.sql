@@ -1,11 +1,12 @@
 -- What: one row per row of an input file, with the page it is about, the reason against it so far, and
 --   the id of the page view that it belongs to.
--- Columns: those of its reader (tables.py: staged_rows), then file_id, file_order, source, written_at,
---   page_url (the row's URL, else the one in its metadata), raw_host, event_id (NULL with a reason).
+-- Columns: those of its reader (tables.py: staged_rows), then file_order, position (file_order and
+--   row_number as one number), written_at, other_page (what the page is known by, trimmed or from the metadata,
+--   where that is not `url` as it stands), raw_host, event_id (NULL with a reason).
 -- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
---   https://example.com/a, whose host is example.com.
+--   https://example.com/a (other_page), whose host is example.com.
 -- Not here: private hosts and rows whose page another row names (both need more than the row itself).
--- Needs: macros.sql; a relation reader_rows; $file_id, $file_order, $source, $written_at, $event_key.
+-- Needs: macros.sql; a relation reader_rows; $file_order, $written_at, $event_key.
 WITH located AS (
     SELECT
         *,
@@ -37,10 +38,10 @@ judged AS (
     FROM hosted
 )
 SELECT
-    *,
-    $file_id AS file_id,
+    * EXCLUDE (page_url),
     $file_order::BIGINT AS file_order,
-    $source AS source,
+    $file_order::BIGINT * 1000000000000 + row_number AS position,
+    CASE WHEN page_url IS DISTINCT FROM url THEN page_url END AS other_page,
     $written_at::TIMESTAMP AS written_at,
     CASE WHEN reason IS NULL THEN page_view_id($event_key, user_id, event_time, page_url) END AS event_id
 FROM judged;
