@@ -20,6 +20,8 @@ from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
 from browse_assets.tombstones import read_tombstones
 
+# Lists of tags and the first row of each page view are in memory while a slice is folded: half a gigabyte for as many.
+SLICE_ROWS = 1_000_000
 _VAULT_TABLES = ("raw_events", "raw_rejected", "raw_customers", "raw_files")
 
 
@@ -247,8 +249,6 @@ def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         """
     )
     con.unregister("described_hosts")
-    con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
-    con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
 
 
 def _next_load(con: duckdb.DuckDBPyConnection) -> int:
@@ -282,8 +282,55 @@ def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcom
     con.execute("DELETE FROM vault.raw_files WHERE status = 'failed' AND list_contains(?, path)", [paths])
 
 
+def _slices(con: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
+    """Spans of whole minutes in order, of about SLICE_ROWS rows each, that hold all rows without a reason against them.
+
+    The rows of one page view have one time, so what comes of them does not depend on where slices end.
+    """
+    starts = con.execute(
+        """
+        SELECT min(minute) FROM (
+            SELECT minute, sum(rows) OVER (ORDER BY minute) - rows AS rows_before FROM (
+                SELECT date_trunc('minute', event_time) AS minute, count(*) AS rows
+                FROM staged_rows WHERE reason IS NULL GROUP BY minute))
+        GROUP BY rows_before // $rows ORDER BY 1
+        """,
+        {"rows": SLICE_ROWS},
+    ).fetchall()
+    cuts = [start for (start,) in starts]
+    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no rows, no slice
+
+
 def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE slice_counts "
+        "(file_order BIGINT, accepted BIGINT, folded BIGINT, duplicates BIGINT)"
+    )
+    for since, until in _slices(con):
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW slice_rows AS SELECT * FROM staged_rows WHERE reason IS NULL "
+            f"AND event_time >= TIMESTAMP '{since}' AND event_time < TIMESTAMP '{until}'"
+        )
+        _write_slice(con, load_id)
+    con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
+    _write_rejected(con, load_id)
+
+
+def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
+    con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
+    con.execute(
+        """
+        INSERT INTO slice_counts
+        SELECT file_order, count(*) FILTER (coalesce(outcome, 'accepted') = 'accepted'),
+            count(*) FILTER (outcome = 'folded'), count(*) FILTER (outcome = 'duplicate')
+        FROM slice_rows
+        LEFT JOIN row_outcomes USING (position)
+        GROUP BY file_order
+        """
+    )
     insert_rows(con, RAW_EVENTS, read_sql("raw_events"), {"load_id": load_id})
+    if con.execute("SELECT 1 FROM row_outcomes WHERE is_known LIMIT 1").fetchone() is None:
+        return
     con.execute(
         """
         UPDATE vault.main.raw_events
@@ -291,7 +338,7 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
             load_id = $load_id
         FROM (
             SELECT event_id, flatten(list(staged.metadata)) AS metadata
-            FROM staged_rows AS staged
+            FROM slice_rows AS staged
             JOIN row_outcomes AS outcomes USING (event_id, position)
             WHERE outcomes.outcome = 'folded' AND outcomes.is_known
             GROUP BY event_id
@@ -300,6 +347,9 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         """,
         {"load_id": load_id},
     )
+
+
+def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
     shown = ", ".join(
         f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in ("row_number", "reason", "raw_text")
     )

@@ -1,11 +1,11 @@
--- What: one row per page view that this load is first to bring, its rows folded into one.
+-- What: one row per page view that a slice of the load is first to bring, its rows folded into one.
 -- Columns: those of raw_events (tables.py). Of several rows, each column has its first known value; the
 --   meta tags are the set of all rows' tags, sorted, so that the order of files does not matter.
 -- Worked example: rows (page A, title NULL, tag y), (page A, title T, tag x) make one page view with
 --   title T and metadata [x, y].
 -- The rows of a page view mostly repeat each other, so its first row stands for all; only where another knows a
 --   column that the first does not are columns looked for one by one.
--- Needs: staged_rows, staged_files, row_outcomes; $load_id.
+-- Needs: slice_rows, staged_files, row_outcomes; $load_id.
 WITH shared AS (
     SELECT
         event_id,
@@ -20,8 +20,7 @@ WITH shared AS (
                 + 32 * (transition IS NOT NULL)::BIGINT + 64 * (device IS NOT NULL)::BIGINT
                 + 128 * (country IS NOT NULL)::BIGINT + 256 * (language IS NOT NULL)::BIGINT
                 + 512 * (search_terms IS NOT NULL)::BIGINT AS known
-        FROM staged_rows
-        WHERE reason IS NULL
+        FROM slice_rows
     )
     JOIN (SELECT position, is_known FROM row_outcomes) AS outcomes USING (position)
     GROUP BY event_id
@@ -39,9 +38,8 @@ filled AS (
         arg_min(country, position) AS country,
         arg_min(language, position) AS language,
         arg_min(search_terms, position) AS search_terms
-    FROM staged_rows
+    FROM slice_rows
     SEMI JOIN (SELECT event_id FROM shared WHERE is_partial AND NOT is_known) AS partial USING (event_id)
-    WHERE reason IS NULL
     GROUP BY event_id
 )
 SELECT
@@ -65,10 +63,9 @@ SELECT
     coalesce(staged.search_terms, filled.search_terms) AS search_terms,
     raw_host,
     $load_id::BIGINT AS load_id
-FROM staged_rows AS staged
+FROM slice_rows AS staged
 JOIN staged_files USING (file_order)
 LEFT JOIN shared ON shared.event_id = staged.event_id
 LEFT JOIN filled ON filled.event_id = staged.event_id
-WHERE reason IS NULL
-    AND (shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position))
+WHERE shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position)
 ORDER BY event_time, staged.event_id;

@@ -1,31 +1,30 @@
--- What: one row per staged row of a page view that several rows are about, or that the vault knows.
+-- What: one row per row of a slice of the load, of a page view that several rows are about, or that the vault knows.
 --   All other rows are accepted, or rejected with their reason.
 -- Columns: position (file_order and row_number as one number), event_id, is_known (in the vault before this
 --   load), outcome: accepted (the first row of a new page view), folded (brings a meta tag not seen before
 --   for it) or duplicate (says nothing new).
 -- Worked example: rows (page A, tag x), (page A, tag y), (page A, tag x): accepted, folded, duplicate.
+-- Needs: slice_rows.
 WITH bounds AS (
-    SELECT min(event_time) AS first_time, max(event_time) AS last_time FROM staged_rows WHERE reason IS NULL
+    SELECT min(event_time) AS first_time, max(event_time) AS last_time FROM slice_rows
 ),
 known AS (
     SELECT event_id, metadata
     FROM vault.main.raw_events
     WHERE event_time BETWEEN (SELECT first_time FROM bounds) AND (SELECT last_time FROM bounds)
-      AND event_id IN (SELECT event_id FROM staged_rows WHERE reason IS NULL)
+      AND event_id IN (SELECT event_id FROM slice_rows)
 ),
 shared AS (
     SELECT staged.event_id, min(staged.position) AS first_position, bool_or(known.event_id IS NOT NULL) AS is_known
-    FROM staged_rows AS staged
+    FROM slice_rows AS staged
     LEFT JOIN known USING (event_id)
-    WHERE staged.reason IS NULL
     GROUP BY staged.event_id
     HAVING count(*) > 1 OR is_known
 ),
 contested AS (
     SELECT event_id, position, metadata, is_known, position = first_position AS is_first
-    FROM staged_rows
+    FROM slice_rows
     JOIN shared USING (event_id)
-    WHERE reason IS NULL
 ),
 tags AS (
     SELECT event_id, position, unnest(metadata) AS tag FROM contested

@@ -6,12 +6,13 @@
 -- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
 --   https://example.com/a (other_page), whose host is example.com.
 -- Not here: private hosts and rows whose page another row names (both need more than the row itself).
+-- To trim every address would cost as much as its host: only those with a space at either end are.
 -- Needs: macros.sql; a relation reader_rows; $file_order, $written_at, $event_key.
 WITH located AS (
     SELECT
         *,
         coalesce(
-            nullif(trim(url), ''),
+            CASE WHEN starts_with(url, ' ') OR ends_with(url, ' ') THEN nullif(trim(url), '') ELSE nullif(url, '') END,
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'og:url')[1].content), ''),
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'canonical')[1].content), ''),
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) IN ('twitter:url', 'al:web:url'))[1].content), '')
