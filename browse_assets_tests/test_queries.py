@@ -3,11 +3,10 @@
 import duckdb
 import pytest
 
-from browse_assets.settings import PROJECT_ROOT
-from browse_assets_tests.bench.queries import Query, read_queries
+from browse_assets_tests.bench.queries import PAGE, Query, read_queries
 from browse_assets_tests.prepared import FullRun
 
-PERSON, *QUERIES = read_queries(PROJECT_ROOT / "docs" / "queries.md")
+PERSON, *QUERIES = read_queries(PAGE)
 
 
 def test_there_are_ten_and_the_person_they_are_about() -> None:

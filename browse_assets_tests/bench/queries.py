@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 _HEADING_OR_SQL = re.compile(r"^## (?P<title>[^\n]+)$|^```sql\n(?P<sql>.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 REPETITIONS = 5
 
 
