@@ -1,6 +1,7 @@
 """Each failed run is one readable row without personal values, and is told to a webhook that may be away."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._utils.interrupts import raise_interrupts_as
 
 from browse_assets import incidents
 from browse_assets.incident_sensor import run_failure_sensor
@@ -43,6 +46,12 @@ def fail_on_purpose() -> None:
 @dg.op
 def fail_by_name() -> None:
     raise dg.Failure(f"Nothing known of {MAIL}.")
+
+
+@dg.op
+def be_ended() -> None:
+    with raise_interrupts_as(DagsterExecutionInterruptedError):  # as Dagster runs a step
+        signal.raise_signal(signal.SIGINT)
 
 
 def job_of(*ops: Any) -> dg.JobDefinition:
@@ -164,6 +173,14 @@ def test_no_value_of_a_person_is_told(op: Any, said: str, sensor: Sensor, wareho
     ((_, _, message, *_),) = warehouse(ROWS)
     assert message == f"job_of_{op.name} failed at {op.name}: {said}"
     assert MAIL not in repr(warehouse("SELECT * FROM incidents"))
+
+
+def test_a_run_that_was_ended_with_the_ui_is_no_incident(sensor: Sensor, warehouse: Any) -> None:
+    ended, failed = sensor.fail(be_ended), sensor.fail(fail_on_purpose)
+    statuses = [run.status for run in sensor.instance.get_runs(dg.RunsFilter(run_ids=[ended, failed]))]
+    assert statuses == [dg.DagsterRunStatus.FAILURE] * 2
+    assert sensor.look() == "1 failed runs noted in the table incidents."
+    assert warehouse("SELECT run_id FROM incidents") == [(failed,)]
 
 
 def test_a_run_that_was_killed_has_no_step_and_chosen_assets_no_job() -> None:

@@ -9,9 +9,9 @@ from browse_assets_tests.prepared import FullRun
 PERSON, *QUERIES = read_queries(PAGE)
 
 
-def test_there_are_ten_and_the_person_they_are_about() -> None:
+def test_there_are_twelve_and_the_person_they_are_about() -> None:
     assert PERSON.sql.startswith("SET VARIABLE person")
-    assert [query.title.split(".")[0] for query in QUERIES] == [str(number) for number in range(1, 11)]
+    assert [query.title.split(".")[0] for query in QUERIES] == [str(number) for number in range(1, 13)]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.title.split(".")[0])
