@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -123,8 +123,17 @@ class Keys:
 
     def user_key(self, user_id: str) -> UUID:
         """First 128 bits of HMAC-SHA256(pseudonym key, user id)."""
-        digest = hmac.new(self._pseudonym, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-        return UUID(bytes=digest[:16])
+        return UUID(self.pseudonymiser()(user_id))
+
+    def pseudonymiser(self) -> Callable[[str], str]:
+        """A function from a user id to the text of its user_key; it can be sent to another machine, with its key."""
+        key = self._pseudonym
+
+        def pseudonym(user_id: str) -> str:
+            digest = hmac.new(key, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+            return str(UUID(bytes=digest[:16]))
+
+        return pseudonym
 
     def path_id(self, relative: str) -> str:
         """What stands for the content of a file that cannot be opened: its path is not given away."""
