@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Folders of one step, and of the copies of scrubbed_events that the next steps read.
+STEP = "step-"
+KEPT = "scrubbed_events-"
 # Rows of a file, which is a task's work: 250,000 page views are about 30 MB.
 ROWS_PER_FILE = 250_000
 
@@ -103,14 +106,18 @@ class Lake:
         file_system, folder = self._place()
         return ds.dataset(f"{folder}/{name}", filesystem=file_system, format="parquet")
 
-    def remove(self, name: str = "") -> None:
-        """Delete a table's folder, or all that is in the lake; one that is not there is no error."""
+    def remove(self, *prefixes: str, but: str = "") -> None:
+        """Delete the folders whose names begin so, all but one; where there are none nothing happens."""
         from pyarrow import fs
 
         file_system, folder = self._place()
-        path = f"{folder}/{name}".rstrip("/")
-        if file_system.get_file_info(path).type == fs.FileType.Directory:
-            file_system.delete_dir(path)
+        for found in file_system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
+            if found.type == fs.FileType.Directory and found.base_name.startswith(prefixes) and found.base_name != but:
+                file_system.delete_dir(found.path)
+
+    def clear(self) -> None:
+        """Delete all that this project has put there; what else lies in the folder stays."""
+        self.remove(STEP, KEPT)
 
 
 def _parts(batches: "Iterable[pa.RecordBatch]") -> "Iterator[list[pa.RecordBatch]]":

@@ -98,8 +98,8 @@ def _start(master: str, memory: str | None, folder: Path) -> "SparkSession":
         **_SPEED,
         "spark.local.dir": str(folder / "blocks"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.driver.extraJavaOptions": f"{_STACK} -Djava.io.tmpdir={folder}",
-        "spark.executor.extraJavaOptions": _STACK,
+        "spark.driver.defaultJavaOptions": f"{_STACK} -Djava.io.tmpdir={folder}",
+        "spark.executor.defaultJavaOptions": _STACK,
     }
     if is_local:
         options |= {

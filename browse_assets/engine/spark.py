@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from sqlglot import exp
 
-from browse_assets.engine.lake import Lake
+from browse_assets.engine.lake import KEPT, STEP, Lake
 from browse_assets.engine.patterns import UntranslatableError
 from browse_assets.engine.translation import Macros, parse_statements, read_macro, spark_sql
 from browse_assets.tables import tables_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What a step over personal data reads of the vault; all else that DuckDB hands over holds none.
 PERSONAL = frozenset({"admitted_events"})
 # Up to so many rows go to Spark in memory, more as files.
-ROWS_IN_MEMORY = 100_000
+ROWS_IN_MEMORY = 20_000
 
 ROWS_PER_BATCH = 50_000
 # Columns of the warehouse that are text on Spark.
@@ -48,7 +48,7 @@ class SparkConnection:
         self.local = local
         self._start = start
         self._lake = lake
-        self._work = f"step-{secrets.token_hex(8)}"
+        self._work = STEP + secrets.token_hex(8)
         self._key = secrets.token_bytes(32)
         self._macros: Macros = {}
         self._variables: dict[str, Any] = {}
@@ -145,6 +145,8 @@ class SparkConnection:
         select = f"SELECT {shown} FROM {name}"
         if name in PERSONAL:
             return self._from_files(name, select)
+        if name == "scrubbed_events":
+            return self._scrubbed_events(select)
         if name in {table.name for table in tables_of("warehouse")}:
             row = self.local.execute(f"SELECT count(*) FROM {name}").fetchone()
             if row is not None and row[0] > ROWS_IN_MEMORY:
@@ -152,6 +154,16 @@ class SparkConnection:
                 self._lake.write(folder, self.local.execute(select).to_arrow_reader(ROWS_PER_BATCH))
                 return self._session.read.parquet(self._lake.spark_address(folder))
         return self._session.createDataFrame(self.local.execute(select).to_arrow_table())
+
+    def _scrubbed_events(self, select: str) -> "DataFrame":
+        """Written once for all steps that read it: it is the largest, and what changes it changes its state."""
+        row = self.local.execute("SELECT load_id, fingerprint FROM asset_state WHERE asset = 'scrubbed_events'").fetchone()
+        folder = KEPT + "-".join(map(str, row or ("none",)))
+        self._lake.remove(KEPT, but=folder)
+        if not self._lake.has(folder):
+            self._lake.remove(folder)
+            self._lake.write(folder, self.local.execute(select).to_arrow_reader(ROWS_PER_BATCH))
+        return self._session.read.parquet(self._lake.spark_address(folder))
 
     def _from_files(self, name: str, select: str) -> "DataFrame":
         """Rows that leave the vault: encrypted files, which executors open in Python, as Spark itself lacks the key."""
