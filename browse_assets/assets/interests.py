@@ -65,7 +65,9 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
                 for tier, part in touches.groupby(touches["item"].map(tier_of).astype("int64"))
             ] or [score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)).assign(tier=0)]
             work.register("scored", pd.concat(tiers, ignore_index=True))
-            work.execute("CREATE TEMP TABLE scored_topics AS SELECT *, ?::TIMESTAMP AS as_of FROM scored", [as_of])
+            work.execute(
+                "CREATE TEMP TABLE scored_topics AS SELECT *, $as_of::TIMESTAMP AS as_of FROM scored", {"as_of": as_of}
+            )
             return {
                 "interest_profile": result_of(work, "profiled", read_sql("interest_profile"), "user_key, tier, rank")
             }

@@ -157,7 +157,9 @@ class SparkConnection:
 
     def _scrubbed_events(self, select: str) -> "DataFrame":
         """Written once for all steps that read it: it is the largest, and what changes it changes its state."""
-        row = self.local.execute("SELECT load_id, fingerprint FROM asset_state WHERE asset = 'scrubbed_events'").fetchone()
+        row = self.local.execute(
+            "SELECT load_id, fingerprint FROM asset_state WHERE asset = 'scrubbed_events'"
+        ).fetchone()
         folder = KEPT + "-".join(map(str, row or ("none",)))
         self._lake.remove(KEPT, but=folder)
         if not self._lake.has(folder):
