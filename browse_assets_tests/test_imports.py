@@ -21,7 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "file_swap": set(),
     "reference": {"analysis", "command_line", "foreseen", "settings"},
     "resources": {"file_swap", "foreseen", "reference", "settings", "tables"},
-    "rewriting": {"file_swap", "resources", "settings", "tables"},
+    "engine": {"foreseen", "settings", "tables"},
+    "rewriting": {"engine", "file_swap", "resources", "settings", "tables"},
     "byte_search": set(),
     "dagster_records": {"postgres_records", "settings"},
     "tombstones": set(),
@@ -54,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assets": {
         "analysis",
         "column_lineage",
+        "engine",
         "file_swap",
         "foreseen",
         "readers",

@@ -45,3 +45,30 @@ def test_anything_else_is_refused_without_quoting_it(
     with pytest.raises(SettingsError, match=r"^BROWSE_MLFLOW_PUBLIC_URL is not an address") as caught:
         load_settings()
     assert "s3cret" not in str(caught.value)
+
+
+def test_the_engine_is_duckdb_until_spark_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.engine, settings.spark_master) == ("duckdb", "local[*]")
+    assert settings.lake_dir == str(settings.data_dir / "lake")
+    for name, value in (("ENGINE", "Spark"), ("SPARK_MASTER", "spark://one:7077"), ("LAKE_DIR", "s3://bucket/panel/")):
+        monkeypatch.setenv(f"BROWSE_{name}", value)
+    found = load_settings()
+    assert (found.engine, found.spark_master, found.lake_dir) == ("spark", "spark://one:7077", "s3://bucket/panel")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("BROWSE_ENGINE", "polars"),
+        ("BROWSE_SPARK_MASTER", "one:7077"),
+        ("BROWSE_SPARK_MASTER", "local[x]"),
+        ("BROWSE_LAKE_DIR", "s3://somebody:s3cret@bucket/panel"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_without_quoting_it(
+    variable: str, text: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError, match=f"^{variable} ") as caught:
+        load_settings()
+    assert text not in str(caught.value)

@@ -3,12 +3,13 @@
 What belongs here: the choice by BROWSE_ENGINE, and calls that both engines take. What does not: either engine.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
 
 import duckdb
 
+from browse_assets.engine.verdicts import Verdict, by_column
 from browse_assets.settings import Settings
 
 # pyspark and sqlglot cost seconds to import: only where they are asked for.
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from browse_assets.engine.spark import SparkConnection
 
 Connection = Union[duckdb.DuckDBPyConnection, "SparkConnection"]
-Verdict = str | None | Sequence[str | None]
 
 
 @contextmanager
@@ -82,10 +82,7 @@ def map_values(con: Connection, name: str, select: str, rule: Callable[..., Verd
     found = con.execute(select)
     names = [column[0] for column in found.description or []]
     rows = found.fetchall()
-    verdicts = [rule(*row) for row in rows]
-    made = (
-        [verdicts] if len(columns) == 1 else [[verdict[place] for verdict in verdicts] for place in range(len(columns))]
-    )
+    made = by_column([rule(*row) for row in rows], len(columns))
     values = [[row[place] for row in rows] for place in range(len(names))]
     arrays = [pa.array(column, pa.string()) for column in (*values, *made)]
     con.register("verdicts", pa.table(arrays, names=[*names, *columns]))

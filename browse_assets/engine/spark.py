@@ -5,7 +5,7 @@ statement means on Spark (`translation.py`), the session and its protection (`se
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sqlglot import exp
 from browse_assets.engine.lake import KEPT, STEP, Lake
 from browse_assets.engine.patterns import UntranslatableError
 from browse_assets.engine.translation import Macros, parse_statements, read_macro, spark_sql
+from browse_assets.engine.verdicts import Verdict, by_column
 from browse_assets.tables import tables_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ ROWS_IN_MEMORY = 20_000
 ROWS_PER_BATCH = 50_000
 # Columns of the warehouse that are text on Spark.
 _UUIDS = frozenset(column.name for table in tables_of("warehouse") for column in table.columns if column.type == "UUID")
-
-Verdict = str | None | Sequence[str | None]
 
 
 class SparkConnection:
@@ -221,7 +220,7 @@ class SparkConnection:
         self._keep(name, spread.mapInArrow(_judge(rule, columns), schema), is_stored=True)
 
     def bring_back(self, name: str) -> None:
-        """Make a table of Spark's a temporary table of DuckDB's, through files of the lake; it holds no personal data."""
+        """Make a table without personal data a temporary table of DuckDB's too, through files of the lake."""
         folder = f"{self._work}/back-{name}"
         self._views[name].write.parquet(self._lake.spark_address(folder))
         self.local.register("brought_back", self._lake.dataset(folder))
@@ -258,8 +257,8 @@ def _with_plain_types(table: "pa.Table") -> "pa.Table":
 
 def _reader(
     lake: Lake, files: list[str], key: bytes
-) -> "Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]":
-    def read(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+) -> "Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]":
+    def read(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 yield from lake.read(files[number], key)
@@ -269,8 +268,8 @@ def _reader(
 
 def _judge(
     rule: Callable[..., Verdict], columns: tuple[str, ...]
-) -> "Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]":
-    def judge(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+) -> "Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]":
+    def judge(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
 
         for batch in batches:
@@ -280,9 +279,7 @@ def _judge(
             except Exception as error:
                 # Its text could quote a value, and would stand in the logs of Spark.
                 raise RuntimeError(f"a rule failed with {type(error).__name__}; its text is withheld") from None
-            if len(columns) == 1:
-                verdicts = [(verdict,) for verdict in verdicts]
-            made = list(zip(*verdicts, strict=True)) if verdicts else [()] * len(columns)
+            made = by_column(verdicts, len(columns))
             arrays = [pa.array(column, pa.string()) for column in (*values, *made)]
             yield pa.RecordBatch.from_arrays(arrays, names=[*batch.schema.names, *columns])
 

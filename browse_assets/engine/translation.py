@@ -37,17 +37,20 @@ CREATE MACRO nested_text(t) AS
         THEN '''' || regexp_replace(t, '([''\\])', '\\\1', 'g') || '''' ELSE t END;
 CREATE MACRO tags_text(tags) AS
     ('[' || array_to_string(list_transform(tags, lambda tag: CASE WHEN tag IS NULL THEN 'NULL'
-        ELSE '{''name'': ' || nested_text(tag.name) || ', ''content'': ' || nested_text(tag.content) || '}' END), ', ') || ']');
+        ELSE '{''name'': ' || nested_text(tag.name) || ', ''content'': ' || nested_text(tag.content) || '}'
+        END), ', ') || ']');
 """
 
 
 class Source(DuckDB):
     """DuckDB's SQL, as this project writes it: `len` is of a list, `length` of a text."""
 
+    INDEX_OFFSET = 0  # places in lists as they are written: sqlglot would take 1 off those that are numbers
+
     class Parser(DuckDB.Parser):
         """Keeps apart what sqlglot takes for one."""
 
-        FUNCTIONS = {
+        FUNCTIONS = {  # noqa: RUF012 - as sqlglot declares it
             **DuckDB.Parser.FUNCTIONS,
             "LEN": lambda args: exp.ArraySize(this=args[0]),
             "CONCAT_WS": lambda args: exp.Anonymous(this="CONCAT_WS", expressions=args),
@@ -65,7 +68,7 @@ def parse_statements(sql: str) -> list[exp.Expression]:
     return found
 
 
-def read_macro(statement: exp.Create) -> tuple[str, list[str], exp.Expression]:
+def read_macro(statement: exp.Expression) -> tuple[str, list[str], exp.Expression]:
     """Name, parameters and body of a CREATE MACRO."""
     head = statement.this
     return head.this.name.lower(), [parameter.name for parameter in head.expressions], statement.expression
@@ -212,7 +215,7 @@ def _regular_expressions(node: exp.Expression) -> exp.Expression:
             raise UntranslatableError("a replacement that is not a constant")
         is_once = modifiers is None or modifiers.name != "g"
         if is_once and not (
-            isinstance(pattern, exp.Literal) and pattern.name.endswith(r"\z") or pattern.name[:1] == "^"
+            (isinstance(pattern, exp.Literal) and pattern.name.endswith(r"\z")) or pattern.name[:1] == "^"
         ):
             raise UntranslatableError("replacing the first match alone")
         text = exp.Literal.string(java_replacement(replacement.name))
@@ -297,12 +300,10 @@ def _element(node: exp.Bracket) -> exp.Expression:
         if index.this is not None or index.expression is None:
             raise UntranslatableError("a slice that does not begin at the beginning")
         return exp.Anonymous(this="SLICE", expressions=[node.this, exp.Literal.number(1), index.expression])
-    offset = int(node.args.get("offset") or 0)
-    place = index if not offset else exp.Add(this=exp.paren(index), expression=exp.Literal.number(offset))
     # From 1 in DuckDB, from the end below 0, and NULL for 0 and places that there are none of.
     return exp.Anonymous(
         this="TRY_ELEMENT_AT",
-        expressions=[node.this, exp.func("NULLIF", exp.cast(place, "INT"), exp.Literal.number(0))],
+        expressions=[node.this, exp.func("NULLIF", exp.cast(index, "INT"), exp.Literal.number(0))],
     )
 
 
@@ -324,7 +325,7 @@ def _ordered_lists(node: exp.Expression) -> exp.Expression:
     if keys:
         steps = "".join(_comparison(place, bool(key.args.get("desc"))) for place, key in enumerate(keys))
         # Parsed whole: alone, sqlglot takes the arrow for a path into JSON.
-        template = exp.maybe_parse(f"ARRAY_SORT(x_, (l, r) -> CASE {steps} ELSE 0 END)", dialect=Spark)
+        template: exp.Expression = exp.maybe_parse(f"ARRAY_SORT(x_, (l, r) -> CASE {steps} ELSE 0 END)", dialect=Spark)
         rows = _filled(template, x_=rows)
     values = exp.Dot(this=exp.paren(rows), expression=exp.to_identifier("v"))
     return _filled(exp.maybe_parse("IF(SIZE(x_) = 0, NULL, y_)", dialect=Spark), x_=rows, y_=values)
@@ -367,14 +368,12 @@ def _stars(node: exp.Expression) -> exp.Expression:
         return node
     columns: list[exp.Expression] = []
     for column in node.expressions:
-        star = column if isinstance(column, exp.Star) else column.this if isinstance(column, exp.Column) else None
-        replaced = star.args.get("replace") if isinstance(star, exp.Star) else None
         columns.append(column)
-        if replaced:
+        star = column.this if isinstance(column, exp.Column) else column
+        if isinstance(star, exp.Star) and (replaced := star.args.get("replace")):
             star.set("replace", None)
-            star.set(
-                "except_", [*(star.args.get("except_") or []), *(exp.to_identifier(one.alias) for one in replaced)]
-            )
+            left_out = [*(star.args.get("except_") or []), *(exp.to_identifier(one.alias) for one in replaced)]
+            star.set("except_", left_out)
             columns += replaced
     node.set("expressions", columns)
     return node
