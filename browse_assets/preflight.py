@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
+from browse_assets.engine.session import missing_programs
 from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.merging import own_list_problems
 from browse_assets.resources import load_keys, open_databases
@@ -49,6 +50,7 @@ def preflight(settings: Settings, reference: Path = REFERENCE_DIR) -> None:
             *_limit_problems(con, settings),
             *_model_problems(settings.ner_model),
             *_server_problems(settings.tracking_uri),
+            *(missing_programs() if settings.engine == "spark" else ()),
             *own_list_problems(con, reference),
         ]
     if problems:

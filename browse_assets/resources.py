@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from duckdb_extensions import import_extension
 
+from browse_assets.engine.session import SparkUnavailableError
 from browse_assets.file_swap import JOURNAL, finish, remove_parts
 from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.files import ReferenceFileError
@@ -67,7 +68,7 @@ def withheld_values(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (VaultKeyError, DatabaseBusyError, PrivateDataError, ReferenceFileError):
+    except (VaultKeyError, DatabaseBusyError, PrivateDataError, ReferenceFileError, SparkUnavailableError):
         raise
     except Exception as error:
         mendable = _mendable(error)
@@ -82,9 +83,10 @@ def withheld_values(what: str) -> Iterator[None]:
 def _mendable(error: Exception) -> str | None:
     """What to do, where it is no fault of the program."""
     is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if is_full or (isinstance(error, duckdb.Error) and "No space left on device" in str(error)):
+    said = str(error)  # Spark's errors are those of Java, quoted
+    if is_full or "No space left on device" in said:
         return "the disk is full; make room, then start again"
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError) or "java.lang.OutOfMemoryError" in said:
         return "memory ran out; close other programs, or raise BROWSE_MEMORY_LIMIT, then start again"
     return None
 

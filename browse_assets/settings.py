@@ -135,6 +135,11 @@ class Settings:
         return self.lake or str(self.data_dir / "lake")
 
     @property
+    def spark_blocks(self) -> Path:
+        """What Spark's driver spills (mode 0700), encrypted; made anew by each process that starts Spark."""
+        return self.data_dir / "spark"
+
+    @property
     def mlflow_paths(self) -> tuple[Path, ...]:
         """MLflow's database and artifacts on this machine; not what a server elsewhere keeps."""
         paths = [self.artifact_dir]

@@ -66,22 +66,26 @@ def spark_session(settings: Settings) -> "SparkSession":
     Raises:
         SparkUnavailableError: pyspark or Java is missing, or the cluster does not answer.
     """
-    _require_programs()
+    if missing := missing_programs():
+        raise SparkUnavailableError("; ".join(missing) + ". Without that variable DuckDB computes.")
     master = settings.spark_master
     if master not in _SESSIONS:
-        _SESSIONS[master] = _start(master, settings.memory_limit, settings.data_dir / "spark")
+        _SESSIONS[master] = _start(master, settings.memory_limit, settings.spark_blocks)
     return _SESSIONS[master]
 
 
-def _require_programs() -> None:
+def missing_programs() -> list[str]:
+    """What has to be installed before Spark can be started here, in words."""
+    missing = []
     if importlib.util.find_spec("pyspark") is None:
-        raise SparkUnavailableError("BROWSE_ENGINE=spark needs pyspark: run make spark, or unset BROWSE_ENGINE.")
+        missing.append("BROWSE_ENGINE=spark needs PySpark: make spark installs it")
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and (Path(home) / "bin" / "java").exists()):
-        raise SparkUnavailableError(
+        missing.append(
             "BROWSE_ENGINE=spark needs Java 17 or later, which is not found: install it (Debian: "
-            "openjdk-17-jre-headless), or set JAVA_HOME, or unset BROWSE_ENGINE."
+            "openjdk-17-jre-headless), or set JAVA_HOME"
         )
+    return missing
 
 
 def _start(master: str, memory: str | None, folder: Path) -> "SparkSession":
