@@ -162,7 +162,8 @@ Written by `make dictionary` from the first sentences of all modules and SELECTs
 scrubbed tables of the warehouse](architecture.svg)
 
 **One way in, one wall.** Raw rows exist only in the vault, and for a step of Spark in files whose key no file
-holds. `scrubbed_events` is the wall: whatever is right of it is made from scrubbed rows, and checks search every text column after each run and block what comes after.
+holds. `scrubbed_events` is the wall: whatever is right of it is made from scrubbed rows, and checks search every text
+column after each run and block what comes after.
 **One writer.** A DuckDB file is written by one process: runs queue, steps run in process.
 **Imports go one way.** definitions → assets, checks, automation, resources · assets → readers, analysis, sql, tables,
 resources · readers, resources → tables · analysis → nothing of the project. `browse_assets_tests/test_imports.py` holds

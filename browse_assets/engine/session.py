@@ -106,6 +106,7 @@ def _start(master: str, memory: str | None, folder: Path) -> "SparkSession":
         "spark.executor.defaultJavaOptions": _STACK,
     }
     if is_local:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         options |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
