@@ -68,9 +68,9 @@ class Lake:
         import pyarrow as pa
 
         file_system, folder = self._place()
-        file_system.create_dir(f"{folder}/{name}", recursive=True)
         if "://" not in self.root:
-            Path(self.root).chmod(0o700)
+            Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
+        file_system.create_dir(f"{folder}/{name}", recursive=True)
         files: list[str] = []
         for rows in _parts(batches):
             file = f"{name}/part-{len(files):05d}.parquet"

@@ -91,7 +91,8 @@ def missing_programs() -> list[str]:
 def _start(master: str, memory: str | None, folder: Path) -> "SparkSession":
     from pyspark.sql import SparkSession
 
-    shutil.rmtree(folder, ignore_errors=True)  # what a killed process left, encrypted with a key that is gone
+    remove_leftovers(folder)
+    folder = folder / str(os.getpid())
     folder.mkdir(parents=True, mode=0o700)
     # Executors on this machine run the Python of this process, others what PYSPARK_PYTHON names there.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -127,6 +128,17 @@ def _start(master: str, memory: str | None, folder: Path) -> "SparkSession":
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(session.stop)
     return session
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what killed processes left, encrypted with keys that are gone; those at work have folders by their ids."""
+    for left in folder.glob("*") if folder.exists() else ():
+        try:
+            os.kill(int(left.name), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:
+            continue  # another user's process
 
 
 def _why_not(master: str, error: Exception) -> str:

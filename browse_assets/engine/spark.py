@@ -6,6 +6,7 @@ statement means on Spark (`translation.py`), the session and its protection (`se
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -235,11 +236,14 @@ class SparkConnection:
         """Forget everything of this step; its files are deleted."""
         if "_session" not in self.__dict__:
             return
-        for view in self._kept.values():
-            self._session.catalog.dropTempView(view)
-        for frame in self._persisted:
-            frame.unpersist()
-        self._lake.remove(self._work)
+        try:
+            with suppress(Exception):  # a Spark that has died holds nothing, and what it died of is to be told
+                for view in self._kept.values():
+                    self._session.catalog.dropTempView(view)
+                for frame in self._persisted:
+                    frame.unpersist()
+        finally:
+            self._lake.remove(self._work)
 
 
 def _with_plain_types(table: "pa.Table") -> "pa.Table":

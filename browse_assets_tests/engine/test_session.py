@@ -1,5 +1,6 @@
 """What is said where Spark cannot be started, and what it is never told to show."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def test_what_java_says_of_the_machine_is_told_without_the_rest(said: str, advic
     with pytest.raises(PrivateDataError, match=advice) as caught, withheld_values("Scrubbing"):
         raise RuntimeError(f"{said} at SELECT 'ann@example.com'")
     assert "ann" not in str(caught.value)
+
+
+def test_leftovers_of_killed_processes_go_and_others_stay(tmp_path: Path) -> None:
+    for name in ("4194305", str(os.getpid()), "blockmgr"):  # no process has an id above 4194304
+        (tmp_path / name).mkdir()
+    session.remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]
+    session.remove_leftovers(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
