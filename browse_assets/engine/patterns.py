@@ -10,7 +10,7 @@ _WORD = "0-9A-Za-z_"
 _SPACE = r"\t\n\f\r "
 # RE2 knows ASCII words and spaces only; Java 17 takes é for a letter at \b, and a vertical tab for a space.
 _ESCAPES = {
-    "b": rf"(?:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))",
+    "b": rf"(?-iu:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))",
     "s": f"[{_SPACE}]",
     "S": f"[^{_SPACE}]",
     "z": r"\z",

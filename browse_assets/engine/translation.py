@@ -42,6 +42,10 @@ CREATE MACRO tags_text(tags) AS
 """
 
 
+# What DuckDB's trim takes off: Unicode's separators of words (Zs); Spark's takes off the space alone.
+_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+
+
 class Source(DuckDB):
     """DuckDB's SQL, as this project writes it: `len` is of a list, `length` of a text."""
 
@@ -203,7 +207,12 @@ def _regular_expressions(node: exp.Expression) -> exp.Expression:
             raise UntranslatableError("a pattern that is not a constant")
         return exp.RegexpLike(this=node.this, expression=exp.Literal.string(rf"\A(?:{pattern.name})\z"))
     if isinstance(node, exp.RegexpLike) and not node.args.get("flag"):
-        return exp.RegexpLike(this=node.this, expression=_pattern(node.expression))
+        pattern, text = _pattern(node.expression), node.this
+        if "(?iu)" in pattern.name:
+            # Without regard to case Java takes both for i, and RE2 neither; J with a hat is neither's.
+            signs = [exp.Literal.string("\u0130\u0131"), exp.Literal.string("\u0134\u0134")]
+            text = exp.Anonymous(this="TRANSLATE", expressions=[text, *signs])
+        return exp.RegexpLike(this=text, expression=pattern)
     if isinstance(node, exp.RegexpExtract):
         group = node.args.get("group") or exp.Literal.number(0)
         return exp.Anonymous(this="REGEXP_EXTRACT", expressions=[node.this, _pattern(node.expression), group])
@@ -260,6 +269,8 @@ def _texts(node: exp.Expression) -> exp.Expression:
         # The two letters whose lower case Java writes otherwise: by their place in the word, or as two signs.
         plain = [node.this, exp.Literal.string("\u03a3\u0130"), exp.Literal.string("\u03c3i")]
         return exp.Anonymous(this="LOWER", expressions=[exp.Anonymous(this="TRANSLATE", expressions=plain)])
+    if isinstance(node, exp.Trim) and not node.expression:
+        return exp.Anonymous(this="BTRIM", expressions=[node.this, exp.Literal.string(_SPACES)])
     if isinstance(node, exp.Anonymous) and node.name.lower() == "strlen":
         return exp.Anonymous(this="OCTET_LENGTH", expressions=node.expressions)
     return node
@@ -285,6 +296,14 @@ def _lists(node: exp.Expression) -> exp.Expression:
         )
         return exp.Anonymous(
             this="AGGREGATE", expressions=[rest, exp.Anonymous(this="ELEMENT_AT", expressions=[of.copy(), one]), fold]
+        )
+    if isinstance(node, exp.ArrayToString):
+        # Of a list of nothing but NULLs, NULL; Spark's is the empty text.
+        template = exp.maybe_parse(
+            "IF(SIZE(x_) > 0 AND NOT EXISTS(x_, one -> one IS NOT NULL), NULL, y_)", dialect=Spark
+        )
+        return _filled(
+            template, x_=node.this, y_=exp.Anonymous(this="ARRAY_JOIN", expressions=[node.this, node.expression])
         )
     if isinstance(node, exp.ArraySize):
         # Not cardinality: that is -1 of NULL.
@@ -418,7 +437,7 @@ _RULES: tuple[Callable[[exp.Expression], exp.Expression], ...] = (
     _stars,
 )
 _KNOWN_CALLS = frozenset(
-    "AGGREGATE ARRAY_POSITION ARRAY_REPEAT ARRAY_SIZE ARRAY_SORT COLLECT_LIST CONCAT_WS ELEMENT_AT LOWER OCTET_LENGTH"
-    " POSEXPLODE REGEXP_COUNT REGEXP_EXTRACT REGEXP_REPLACE RINT SIZE SLICE STRUCT TRANSLATE TRY_ELEMENT_AT"
-    " TRY_URL_DECODE UNIX_MICROS".split()
+    "AGGREGATE ARRAY_JOIN ARRAY_POSITION ARRAY_REPEAT ARRAY_SIZE ARRAY_SORT BTRIM COLLECT_LIST CONCAT_WS ELEMENT_AT"
+    " EXISTS LOWER OCTET_LENGTH POSEXPLODE REGEXP_COUNT REGEXP_EXTRACT REGEXP_REPLACE RINT SIZE SLICE STRUCT TRANSLATE"
+    " TRY_ELEMENT_AT TRY_URL_DECODE UNIX_MICROS".split()
 )

@@ -42,7 +42,7 @@ def texts() -> list[str | None]:
     """What texts of the web hold, and what they should not."""
     made = random.Random(7)
     pieces = [
-        *"aZé ßΣİK\u212a\u017f09 \t\n\r\x0b\u00a0\u2003.,;:/?&=#%@'\"\\{}[]()<>-_+~$^|\u200f\U0001d7ce\U0001f600",
+        *"aZé ßΣİıiIK\u212a\u017f09 \t\n\r\x0b\u00a0\u2003.,;:/?&=#%@'\"\\{}[]()<>-_+~$^|\u200f\U0001d7ce\U0001f600",
         *(
             "%20",
             "%C3%A9",
@@ -71,7 +71,7 @@ FUNCTIONS = (
     "is_technical_tag(t)",
     "is_product_tag(t)",
     "without_own_id(t, 'panelist-12')",
-    "without_own_id(replace(t, 'İ', 'I'), lower(u))",  # without regard to case, Java takes İ for i, and RE2 does not
+    "without_own_id(translate(t, 'İı', 'II'), lower(u))",  # Java takes both for i there: docs/scale.md
     "kinds_replaced(u, t)",
     "counted_kinds('c', kinds_replaced(u, t) || kinds_replaced(t, u))",
     "tags_text([{'name': t, 'content': u}, {'name': u, 'content': t}])",
@@ -84,6 +84,7 @@ FUNCTIONS = (
     "split_part(t, '=', 2)",
     "substr(t, 3)",
     "regexp_matches(t, '(?i)tablet|k|\\bpc\\b|s$')",
+    "regexp_matches(t, '(?i)[^a-z0-9:_.]')",
     "regexp_matches(t, '^\\s*[hH]\\S+\\s*$')",
     "regexp_full_match(t, '.*[[:alpha:]][^a-z&[].*')",
     "regexp_extract(t, '([^@]*)@', 1)",
@@ -91,7 +92,9 @@ FUNCTIONS = (
     "sha256(t)",
     "page_text(t, u, NULL)",
     "evidence_text(1, 2, [{'domain': t, 'sessions': 3}])",
-    "list_position(['a', t], t)",
+    "list_position(['a', t], coalesce(t, 'b'))",
+    "array_to_string([t, NULL, u], '|')",
+    "array_to_string([]::VARCHAR[], '|')",
 )
 
 
