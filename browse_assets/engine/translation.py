@@ -17,30 +17,9 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.spark import Spark
 
 from browse_assets.engine.patterns import UntranslatableError, java_pattern, java_replacement
+from browse_assets.engine.stand_ins import OWN_MACROS
 
 Macros = dict[str, tuple[list[str], exp.Expression]]
-
-# Macros of sql/macros.sql that stand on functions of DuckDB which Spark lacks; the tests compare both.
-# - url_decode fails on what is no UTF-8; Java's puts U+FFFD there, takes + for a space and fails on a lone %.
-# - Text of a list of structs, which page_id is made of: quoted where it has one of these signs, or ends in space.
-OWN_MACROS = r"""
-CREATE MACRO decoded_once(t) AS
-    try_url_decode(replace(regexp_replace(t, '%(?![0-9a-fA-F]{2})', '%25', 'g'), '+', '%2B'));
-CREATE MACRO replacement_signs(t) AS length(t) - length(replace(t, '\uFFFD', ''));
-CREATE MACRO unescaped(t) AS
-    CASE WHEN contains(t, '%')
-        AND replacement_signs(decoded_once(t)) = regexp_count(t, '%[eE][fF]%[bB][fF]%[bB][dD]') + replacement_signs(t)
-    THEN decoded_once(t) ELSE t END;
-CREATE MACRO nested_text(t) AS
-    CASE WHEN t IS NULL THEN 'NULL'
-        WHEN t = '' OR regexp_matches(t, '["''(),:=\[\]{}]|^[\t\n\x0B\f\r ]|[\t\n\x0B\f\r ]$|^(?i)null$')
-        THEN '''' || regexp_replace(t, '([''\\])', '\\\1', 'g') || '''' ELSE t END;
-CREATE MACRO tags_text(tags) AS
-    ('[' || array_to_string(list_transform(tags, lambda tag: CASE WHEN tag IS NULL THEN 'NULL'
-        ELSE '{''name'': ' || nested_text(tag.name) || ', ''content'': ' || nested_text(tag.content) || '}'
-        END), ', ') || ']');
-"""
-
 
 # What DuckDB's trim takes off: Unicode's separators of words (Zs); Spark's takes off the space alone.
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
