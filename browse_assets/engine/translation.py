@@ -278,7 +278,7 @@ def _lists(node: exp.Expression) -> exp.Expression:
         )
     if isinstance(node, exp.ArrayToString):
         # Of a list of nothing but NULLs, NULL; Spark's is the empty text.
-        template = exp.maybe_parse(
+        template: exp.Expression = exp.maybe_parse(
             "IF(SIZE(x_) > 0 AND NOT EXISTS(x_, one -> one IS NOT NULL), NULL, y_)", dialect=Spark
         )
         return _filled(
