@@ -5,6 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NER := $(VENV)/.ner
+SPARK := $(VENV)/.spark
 UV_VERSION := 0.13.9
 
 export DAGSTER_DISABLE_TELEMETRY := yes
@@ -15,13 +16,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card screenshots
+.PHONY: help run test ui serve bench bench-churn notebook notebook-clean setup lock sample dictionary image clean broken-environment privacy-report ner release domains export rotate-keys erase purge model-card screenshots spark
 
 # Targets by what they are for; one that is named nowhere here is listed last.
 EVERY_DAY := run ui notebook serve
 PEOPLE := release export erase purge rotate-keys
 MEASURED := test bench bench-churn privacy-report
-ENVIRONMENT := setup ner lock image clean
+ENVIRONMENT := setup ner spark lock image clean
 WRITTEN := sample domains dictionary model-card screenshots notebook-clean
 
 help: ## show this list
@@ -63,6 +64,8 @@ bench-churn: $(READY) ## churn on real customers beside published figures (BROWS
 
 privacy-report: $(READY) ## what the scrubbing removes and spares, counted on labelled values
 	@$(PY) -m browse_assets_tests.privacy
+
+spark: $(SPARK) ## install PySpark, a second engine for panels that one machine does not hold (about 450 MB)
 
 ner: $(NER) ## install the optional model of people's names, and Presidio to compare with (about 230 MB)
 
@@ -123,7 +126,11 @@ lock: $(READY) ## resolve pyproject.toml again, keeping versions that still fit:
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-strip-extras --no-annotate --no-header --quiet --extra postgres --constraint requirements.lock \
 	  pyproject.toml -o requirements-image.lock
-	@echo "Written: requirements.lock and those of uv, ner and image. The next command brings .venv up to date."
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-strip-extras --no-annotate --no-header --quiet --extra dev --extra spark --constraint requirements.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml \
+	  -o requirements-spark.lock
+	@echo "Written: requirements.lock and those of uv, ner, spark and image. The next command brings .venv up to date."
 
 clean: ## remove .venv and caches; never data, models or keys
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -135,6 +142,14 @@ $(NER): $(READY) requirements-ner.lock
 	@$(PY) -m uv pip install --quiet --no-deps --require-hashes --python $(PY) -r requirements-ner.lock \
 	  || $(PY) -m pip install -qq --no-deps --require-hashes -r requirements-ner.lock
 	@touch $(NER)
+
+$(SPARK): $(READY) requirements-spark.lock
+	@echo "Installing PySpark ..."
+	@$(PY) -m uv pip install --quiet --no-deps --require-hashes --python $(PY) -r requirements-spark.lock \
+	  || $(PY) -m pip install -qq --no-deps --require-hashes -r requirements-spark.lock
+	@command -v java >/dev/null || [ -x "$$JAVA_HOME/bin/java" ] || \
+	  echo "PySpark is there; Java 17 or later is not: install it (Debian: openjdk-17-jre-headless) before BROWSE_ENGINE=spark."
+	@touch $(SPARK)
 
 # An environment whose Python has gone away (an upgrade, another machine) is made again.
 ifeq ($(shell $(PY) -c 'print("works")' 2>/dev/null),)

@@ -79,6 +79,12 @@ PARTS = (
         ("sql/",),
     ),
     Part(
+        "A second engine",
+        "Spark takes the same statements as DuckDB, translated: an asset is given a connection and need not know "
+        "which. `engine/choice.py` is all that assets see of it.",
+        ("engine/",),
+    ),
+    Part(
         "Pure logic",
         "Frames and numbers in, frames and numbers out. Knows no Dagster, no MLflow, no database, no clock.",
         ("analysis/",),
@@ -155,8 +161,9 @@ Written by `make dictionary` from the first sentences of all modules and SELECTs
 ![Files come in at the left, are read into an encrypted vault, scrubbed once, and everything else is made from the \
 scrubbed tables of the warehouse](architecture.svg)
 
-**One way in, one wall.** Raw rows exist only in the vault. `scrubbed_events` is the wall: whatever is right of it is
-made from scrubbed rows, and checks search every text column after each run and block what comes after.
+**One way in, one wall.** Raw rows exist only in the vault, and for a step of Spark in files whose key no file
+holds. `scrubbed_events` is the wall: whatever is right of it is made from scrubbed rows, and checks search every text
+column after each run and block what comes after.
 **One writer.** A DuckDB file is written by one process: runs queue, steps run in process.
 **Imports go one way.** definitions → assets, checks, automation, resources · assets → readers, analysis, sql, tables,
 resources · readers, resources → tables · analysis → nothing of the project. `browse_assets_tests/test_imports.py` holds

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
+from browse_assets.engine.session import missing_programs
 from browse_assets.foreseen import ForeseenError, all_of
 from browse_assets.reference.merging import own_list_problems
 from browse_assets.resources import load_keys, open_databases
@@ -62,6 +63,7 @@ def require_ready(settings: Settings, reference: Path = REFERENCE_DIR) -> None:
             *_limit_problems(con, settings),
             *_model_problems(settings.ner_model),
             *_server_problems(settings),
+            *(missing_programs() if settings.engine == "spark" else ()),
             *own_list_problems(con, reference),
         ]
     if problems:

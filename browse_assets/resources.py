@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ import dagster as dg
 import duckdb
 from duckdb_extensions import import_extension
 
+from browse_assets.engine.session import SparkUnavailableError
 from browse_assets.file_swap import JOURNAL, finish, remove_parts
 from browse_assets.foreseen import ForeseenError
 from browse_assets.reference.files import ReferenceFileError
@@ -65,7 +66,7 @@ def withheld_values(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (VaultKeyError, DatabaseBusyError, PrivateDataError, ReferenceFileError):
+    except (VaultKeyError, DatabaseBusyError, PrivateDataError, ReferenceFileError, SparkUnavailableError):
         raise
     except Exception as error:
         mendable = _mendable(error)
@@ -80,9 +81,10 @@ def withheld_values(what: str) -> Iterator[None]:
 def _mendable(error: Exception) -> str | None:
     """What to do, where it is no fault of the program."""
     is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if is_full or (isinstance(error, duckdb.Error) and "No space left on device" in str(error)):
+    said = str(error)  # Spark's errors are those of Java, quoted
+    if is_full or "No space left on device" in said:
         return "the disk is full; make room, then start again"
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError) or "java.lang.OutOfMemoryError" in said:
         return "memory ran out; close other programs, or raise BROWSE_MEMORY_LIMIT, then start again"
     return None
 
@@ -124,8 +126,17 @@ class Keys:
 
     def user_key(self, user_id: str) -> UUID:
         """First 128 bits of HMAC-SHA256(pseudonym key, user id)."""
-        digest = hmac.new(self._pseudonym, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-        return UUID(bytes=digest[:16])
+        return UUID(self.pseudonymiser()(user_id))
+
+    def pseudonymiser(self) -> Callable[[str], str]:
+        """A function from a user id to the text of its user_key; it can be sent to another machine, with its key."""
+        key = self._pseudonym
+
+        def pseudonym(user_id: str) -> str:
+            digest = hmac.new(key, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+            return str(UUID(bytes=digest[:16]))
+
+        return pseudonym
 
     def path_id(self, relative: str) -> str:
         """What stands for the content of a file that cannot be opened: its path is not given away."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from browse_assets.engine.lake import Lake
 from browse_assets.file_swap import JOURNAL, Move, commit, planned, remove_parts
 from browse_assets.resources import Keys, attach_part, withheld_values
 from browse_assets.settings import Settings
@@ -83,6 +84,7 @@ def rewrite_databases(
         for database in _DATABASES:
             con.execute(f"CHECKPOINT new_{database}")
             con.execute(f"DETACH new_{database}")
+    Lake(settings.lake_dir).clear()  # copies of the old rows, which Spark reads
     commit(settings.data_dir, [*parts, *moves])
 
 

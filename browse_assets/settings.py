@@ -37,6 +37,11 @@ NEVER_MODELLED = (
 )
 
 
+# Which engine computes the steps that grow with the events.
+ENGINES = ("duckdb", "spark")
+LOCAL_MASTER = "local[*]"
+
+
 class SettingsError(ForeseenError, ValueError):
     """Variables have values that cannot be used; the message names the variables, not their values."""
 
@@ -66,6 +71,9 @@ class Settings:
     churn_values: tuple[float, float, float, float] | None = None
     webhook_url: str | None = None
     dagster_postgres_url: str | None = None
+    engine: str = "duckdb"
+    spark_master: str = "local[*]"
+    lake: str | None = None
 
     def __repr__(self) -> str:
         """Never shows the key, nor the password of a database."""
@@ -125,6 +133,16 @@ class Settings:
     def scratch(self) -> Path:
         """Short-lived copies of input files (mode 0700); emptied before each ingest."""
         return self.data_dir / "scratch"
+
+    @property
+    def lake_dir(self) -> str:
+        """Where Spark and DuckDB hand each other Parquet files: a folder, or the address of one in an object store."""
+        return self.lake or str(self.data_dir / "lake")
+
+    @property
+    def spark_blocks(self) -> Path:
+        """What Spark's driver spills (mode 0700), encrypted; made anew by each process that starts Spark."""
+        return self.data_dir / "spark"
 
     @property
     def mlflow_paths(self) -> tuple[Path, ...]:
@@ -212,6 +230,9 @@ def load_settings() -> Settings:
         churn_values=noted(_parse_values, env.get("BROWSE_CHURN_VALUES")),
         webhook_url=noted(_parse_webhook, env.get("BROWSE_WEBHOOK_URL")),
         dagster_postgres_url=noted(_parse_postgres, env.get("BROWSE_DAGSTER_POSTGRES_URL")),
+        engine=noted(_parse_engine, env.get("BROWSE_ENGINE")) or ENGINES[0],
+        spark_master=noted(_parse_master, env.get("BROWSE_SPARK_MASTER")) or LOCAL_MASTER,
+        lake=noted(_parse_lake, env.get("BROWSE_LAKE_DIR")),
     )
     if problems:
         raise SettingsError(all_of(problems))
@@ -228,6 +249,34 @@ def _parse_postgres(text: str | None) -> str | None:
     if url is not None and not url.startswith(POSTGRES):
         raise SettingsError(f"BROWSE_DAGSTER_POSTGRES_URL does not start with {POSTGRES}")
     return url
+
+
+def _parse_engine(text: str | None) -> str:
+    engine = (text or "").strip().lower() or ENGINES[0]
+    if engine not in ENGINES:
+        raise SettingsError(f"BROWSE_ENGINE is not one of {', '.join(ENGINES)}")
+    return engine
+
+
+def _parse_master(text: str | None) -> str:
+    master = (text or "").strip() or LOCAL_MASTER
+    if not re.fullmatch(r"local(\[[0-9*]+(,[0-9]+)?\])?|yarn|(spark|k8s)://\S+", master):
+        raise SettingsError(
+            "BROWSE_SPARK_MASTER is not a master such as local[*], spark://host:7077, yarn or k8s://..."
+        )
+    return master
+
+
+def _parse_lake(text: str | None) -> str | None:
+    """A password in the address would be in Spark's plans; stores take theirs from the environment."""
+    lake = (text or "").strip().rstrip("/")
+    if not lake:
+        return None
+    if "://" not in lake:
+        return str(PROJECT_ROOT / lake)  # an absolute path stays as it is
+    if re.search(r"//[^/]*@", lake):
+        raise SettingsError("BROWSE_LAKE_DIR holds a name or password; give the store's own variables instead")
+    return lake
 
 
 def _parse_as_of(text: str | None) -> datetime | None:

@@ -19,7 +19,14 @@ PRIVACY = (PROJECT_ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 DEPLOY = (PROJECT_ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/deploy.md", "docs/privacy.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/deploy.md",
+    "docs/privacy.md",
+    "docs/scale.md",
+)
 
 # What `name.ending` may be instead of a column: a file, or a host of an example.
 ENDINGS = {"com", "csv", "duckdb", "example", "html", "json", "key", "md", "parquet", "py", "sql", "txt"}
@@ -66,6 +73,7 @@ def places_of_an_installation() -> Iterator[Path]:
         if isinstance(attribute, property) and isinstance(path := getattr(settings, name), Path):
             yield path
     yield from (settings.data_dir / "logs", settings.reports / "releases", settings.customers / "consent.csv")
+    yield Path(settings.lake_dir)
     yield from (settings.reports / "churn_report.html", settings.reports / "churn_report.pptx")
 
 

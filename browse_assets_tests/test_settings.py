@@ -68,3 +68,30 @@ def test_all_that_is_wrong_is_named_at_once(settings: Settings, monkeypatch: pyt
 def test_none_of_the_attributes_is_a_choice(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSE_MODELLED_ATTRIBUTES", "none")
     assert load_settings().modelled_attributes == ()
+
+
+def test_the_engine_is_duckdb_until_spark_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.engine, settings.spark_master) == ("duckdb", "local[*]")
+    assert settings.lake_dir == str(settings.data_dir / "lake")
+    for name, value in (("ENGINE", "Spark"), ("SPARK_MASTER", "spark://one:7077"), ("LAKE_DIR", "s3://bucket/panel/")):
+        monkeypatch.setenv(f"BROWSE_{name}", value)
+    found = load_settings()
+    assert (found.engine, found.spark_master, found.lake_dir) == ("spark", "spark://one:7077", "s3://bucket/panel")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("BROWSE_ENGINE", "polars"),
+        ("BROWSE_SPARK_MASTER", "one:7077"),
+        ("BROWSE_SPARK_MASTER", "local[x]"),
+        ("BROWSE_LAKE_DIR", "s3://somebody:s3cret@bucket/panel"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_without_quoting_it(
+    variable: str, text: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError, match=f"^{variable} ") as caught:
+        load_settings()
+    assert text not in str(caught.value)

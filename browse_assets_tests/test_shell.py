@@ -19,7 +19,7 @@ REGISTRIES = [
     "python" + "hosted.org",
     "index" + "-url",
 ]
-LOCKS = ["requirements.lock", "requirements-uv.lock", "requirements-ner.lock"]
+LOCKS = ["requirements.lock", "requirements-uv.lock", "requirements-ner.lock", "requirements-spark.lock"]
 
 
 def committed_files() -> list[Path]:
@@ -117,10 +117,11 @@ def test_the_lock_covers_the_project() -> None:
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
-def test_the_extra_for_names_is_locked_and_changes_nothing_else() -> None:
+@pytest.mark.parametrize("extra", ["ner", "spark"])
+def test_an_extra_is_locked_and_changes_nothing_else(extra: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    names = locked("requirements-ner.lock")
-    assert {canonicalize_name(Requirement(text).name) for text in extras["ner"]} <= set(names)
+    names = locked(f"requirements-{extra}.lock")
+    assert {canonicalize_name(Requirement(text).name) for text in extras[extra]} <= set(names)
     assert not set(names) & set(locked("requirements.lock"))
 
 
@@ -147,6 +148,7 @@ def test_the_ci_script_calls_make_test() -> None:
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
     assert "exec make test" in script.read_text()
+    assert script.read_text().index("make spark") < script.read_text().index("exec make test")
     assert "set -euo pipefail" in script.read_text()
 
 

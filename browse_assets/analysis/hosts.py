@@ -13,6 +13,8 @@ import tldextract
 
 IP_PLACEHOLDER = "{ip}"
 ID_PLACEHOLDER = "{id}"
+# What is known of a host.
+HOST_COLUMNS = ("host", "domain", "kind")
 
 # Names that never leave a machine, a house or a company (RFC 6761, RFC 6762, RFC 8375, ICANN's .internal).
 _PRIVATE_SUFFIXES = (
@@ -49,15 +51,15 @@ def describe_hosts(raw_hosts: Sequence[str]) -> pa.Table:
     `bad` (no host name at all).
     """
     distinct = sorted(set(raw_hosts))
-    described = [_describe(raw) for raw in distinct]
+    described = [describe_host(raw) for raw in distinct]
     columns = [distinct, *([row[place] for row in described] for place in range(3))]
-    names = ("raw_host", "host", "domain", "kind")
+    names = ("raw_host", *HOST_COLUMNS)
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
 def shown_host(raw: str) -> str | None:
     """What may be shown of a host name; None when it is none."""
-    return _describe(raw)[0]
+    return describe_host(raw)[0]
 
 
 def public_suffix(domain: str) -> str:
@@ -66,7 +68,8 @@ def public_suffix(domain: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _describe(raw: str) -> tuple[str | None, str | None, str]:
+def describe_host(raw: str) -> tuple[str | None, str | None, str]:
+    """HOST_COLUMNS of one host: see `describe_hosts`."""
     host = raw.rstrip(".")
     address = _address(host)
     if address is not None:

@@ -15,6 +15,7 @@ from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import scrub_admitted_events
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
+from browse_assets.engine.choice import bring_back, computing, result_of
 from browse_assets.preflight import require_ready
 from browse_assets.resources import (
     WRITER_POOL,
@@ -28,6 +29,7 @@ from browse_assets.resources import (
     transaction,
     withheld_values,
 )
+from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import (
     DOMAIN_FEATURES,
@@ -170,7 +172,7 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
             with withheld_values("Scrubbing"):
                 if since and _newcomers_are_named(con, since):
                     since = 0
-                _scrub(con, keys, since, target, settings.ner_model)
+                _scrub(con, keys, since, target, settings)
         per_day = con.execute(
             "SELECT event_time::DATE AS day, count(*) FROM scrubbed_events GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -226,17 +228,19 @@ def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {"page views outside consent": int(row[0])}
 
 
-def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, ner_model: str | None) -> None:
+def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, settings: Settings) -> None:
     admit_events(con, since)
-    scrub_admitted_events(con, keys, ner_model=ner_model)
-    if since:  # a few rows, read three times; the first load's many are read as they are made
-        con.execute("CREATE TEMP TABLE fresh_rows AS SELECT * FROM fresh")
-        con.execute("CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM fresh_rows")
-        con.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS)
-        con.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
-    else:
-        con.execute("CREATE TEMP VIEW unsessioned AS " + ALL_UNSESSIONED)
-    con.execute("CREATE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": target.load_id})
+    with computing(settings, con) as work:
+        scrub_admitted_events(work, keys, ner_model=settings.ner_model)
+        if since:  # a few rows, read three times; the first load's many are read as they are made
+            work.execute("CREATE TEMP TABLE fresh_rows AS SELECT * FROM fresh")
+            work.execute("CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM fresh_rows")
+            work.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS)
+            work.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
+        else:
+            work.execute("CREATE TEMP VIEW unsessioned AS " + ALL_UNSESSIONED)
+        work.execute("CREATE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": target.load_id})
+        bring_back(work, "sessioned")
     with transaction(con):
         if since == 0:
             con.execute("DELETE FROM scrubbed_events")
@@ -298,7 +302,7 @@ def domain_features(databases: Databases) -> dg.MaterializeResult:
     """
     with databases.open(warehouse="write") as con:
         load_reference(con, ["domains", "topics"])
-        _roll_up(con, DOMAIN_FEATURES)
+        _roll_up(con, databases.settings, DOMAIN_FEATURES)
         top = con.execute(
             "SELECT domain, sum(page_views) FROM domain_features GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 15"
         ).fetchall()
@@ -312,12 +316,12 @@ def user_days(databases: Databases) -> dg.MaterializeResult:
     Caveat: a day ends at midnight UTC, which is 16:00 in California: an evening there counts as the day after.
     """
     with databases.open(warehouse="write") as con:
-        _roll_up(con, USER_DAYS)
+        _roll_up(con, databases.settings, USER_DAYS)
         people = con.execute("SELECT count(DISTINCT user_key) FROM user_days").fetchone()
         return table_result(con, USER_DAYS, extra={"people": int(people[0]) if people else 0})
 
 
-def _roll_up(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _roll_up(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table) -> None:
     """Make the person-days anew that hold events of loads later than the table's."""
     source, stored = require_state(con, "scrubbed_events"), read_state(con, table.name)
     if source == stored:
@@ -328,6 +332,8 @@ def _roll_up(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         "SELECT DISTINCT user_key, event_time::DATE AS day FROM scrubbed_events WHERE load_id > ?",
         [stored.load_id if is_increment else 0],
     )
+    with computing(settings, con) as work:
+        rows = result_of(work, "rolled_up", read_sql(table.name))
     with transaction(con):
         if is_increment:
             con.execute(
@@ -339,7 +345,7 @@ def _roll_up(con: duckdb.DuckDBPyConnection, table: Table) -> None:
             con.execute(
                 f"DELETE FROM {table.name} WHERE day >= (SELECT coalesce(max(horizon), '-infinity') FROM purges)"
             )
-        insert_rows(con, table, read_sql(table.name))
+        insert_rows(con, table, rows)
         write_state(con, table.name, source)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
+from browse_assets.engine.choice import Connection
 from browse_assets.resources import replace_table, transaction
 from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
@@ -61,9 +62,7 @@ def refresh_as_of(
     return True
 
 
-def touches_of(
-    con: duckdb.DuckDBPyConnection, item_events: str, as_of: datetime
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def touches_of(con: Connection, item_events: str, as_of: datetime) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Touches by person and item, and every person's exposure, for a SELECT of item events."""
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + item_events)
     touches = con.execute(read_sql("touches"), {"as_of": as_of}).df()

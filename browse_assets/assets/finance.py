@@ -16,6 +16,7 @@ from browse_assets.assets.events import scrubbed_events
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, grouped_bar_plot, table_result
 from browse_assets.assets.state import EMPTY, read_state, require_state, write_state
+from browse_assets.engine.choice import bring_back, computing
 from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_reference, transaction
 from browse_assets.settings import REFERENCE_DIR
 from browse_assets.sql import read_sql
@@ -246,21 +247,22 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
     family status or postcode. Caveat: intent comes from words; a page with neither kind of word says nothing, and
     of shopping on sites that no rule was made from a third is missed (recall 0.66, precision 0.91).
     """
-    with databases.open(warehouse="write") as con:
+    with databases.open(warehouse="write") as con, computing(databases.settings, con) as work:
 
         def compute(as_of: datetime) -> dict[str, str]:
             import pandas as pd
 
             from browse_assets.analysis.interest import score_evidence
 
-            con.execute(read_sql("macros"))
-            con.execute("CREATE TEMP TABLE finance_events AS " + read_sql("finance_events"), {"as_of": as_of})
-            touches, exposure = touches_of(con, read_sql("finance_items"), as_of)
-            con.register(
+            work.execute(read_sql("macros"))
+            work.execute("CREATE TEMP TABLE finance_events AS " + read_sql("finance_events"), {"as_of": as_of})
+            touches, exposure = touches_of(work, read_sql("finance_items"), as_of)
+            work.register(
                 "scored",
                 score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), item_count=len(FINANCE_PRODUCTS)),
             )
-            con.execute("CREATE TEMP TABLE flags AS " + read_sql("finance_flags"), {"as_of": as_of})
+            work.execute("CREATE TEMP TABLE flags AS " + read_sql("finance_flags"), {"as_of": as_of})
+            bring_back(work, "flags")
             return {"finance_flags": "SELECT * FROM flags ORDER BY user_key, finance_product"}
 
         refresh_as_of(con, databases.settings, (FINANCE_FLAGS,), compute, upstream="page_finance")

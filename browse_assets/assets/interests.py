@@ -17,6 +17,7 @@ from browse_assets.assets.reporting import bar_plot, plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import log_segments, run_link
+from browse_assets.engine.choice import computing, result_of
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -42,8 +43,7 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
     make an interest: of the synthetic sample's, 0.22 with 2 sessions in 28 days are flagged, 0.98 with 8 or more.
     """
     purpose = databases.settings.sensitive_topics_purpose
-    with databases.open(warehouse="write") as con:
-        con.execute(read_sql("macros"))
+    with databases.open(warehouse="write") as con, computing(databases.settings, con) as work:
         load_reference(con, ["topics"])
         con.execute(
             "CREATE OR REPLACE TEMP TABLE topic_ancestry AS " + read_sql("topic_ancestry"),
@@ -55,17 +55,22 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
 
             from browse_assets.analysis.interest import score_evidence
 
-            con.execute("CREATE TEMP TABLE topic_events AS " + read_sql("topic_events"), {"as_of": as_of})
-            touches, exposure = touches_of(con, read_sql("topic_items"), as_of)
+            work.execute(read_sql("macros"))
+            work.execute("CREATE TEMP TABLE topic_events AS " + read_sql("topic_events"), {"as_of": as_of})
+            touches, exposure = touches_of(work, read_sql("topic_items"), as_of)
             tier_of = dict(con.execute("SELECT DISTINCT item_id, tier FROM topic_ancestry").fetchall())
             # Each tier by itself: shares of a person's topics add up to 1 within a tier.
             tiers = [
                 score_evidence(part, exposure, as_of=pd.Timestamp(as_of)).assign(tier=tier)
                 for tier, part in touches.groupby(touches["item"].map(tier_of).astype("int64"))
             ] or [score_evidence(touches, exposure, as_of=pd.Timestamp(as_of)).assign(tier=0)]
-            con.register("scored", pd.concat(tiers, ignore_index=True))
-            con.execute("CREATE TEMP TABLE scored_topics AS SELECT *, ?::TIMESTAMP AS as_of FROM scored", [as_of])
-            return {"interest_profile": read_sql("interest_profile")}
+            work.register("scored", pd.concat(tiers, ignore_index=True))
+            work.execute(
+                "CREATE TEMP TABLE scored_topics AS SELECT *, $as_of::TIMESTAMP AS as_of FROM scored", {"as_of": as_of}
+            )
+            return {
+                "interest_profile": result_of(work, "profiled", read_sql("interest_profile"), "user_key, tier, rank")
+            }
 
         refresh_as_of(
             con, databases.settings, (INTEREST_PROFILE,), compute, upstream="page_topics", depends_on=(purpose,)

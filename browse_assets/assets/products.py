@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import duckdb
 
 from browse_assets.assets.evidence import refresh_as_of, touches_of
 from browse_assets.assets.product_pages import load_lists, page_products
 from browse_assets.assets.reporting import bar_plot, table_result
+from browse_assets.engine.choice import Connection, bring_back, computing
 from browse_assets.resources import WRITER_POOL, Databases
 from browse_assets.sql import read_sql
 from browse_assets.tables import PRODUCT_INTEREST, PRODUCT_STAGES, PRODUCTS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from browse_assets.analysis.repeat_visits import FloatArray
 
 
-def load_product_events(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+def load_product_events(con: Connection, as_of: datetime) -> None:
     """Make `product_events`: see its SELECT."""
     con.execute("CREATE OR REPLACE TEMP TABLE product_events AS " + read_sql("product_events"), {"as_of": as_of})
 
@@ -74,25 +74,26 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
     saw it within 14 days, others within 28. Caveat: `is_new_to_person` is NULL where the person's own history
     began less than 28 days before the first visit: then everything is new.
     """
-    with databases.open(warehouse="write") as con:
+    with databases.open(warehouse="write") as con, computing(databases.settings, con) as work:
 
         def compute(as_of: datetime) -> dict[str, str]:
             import pandas as pd
 
             from browse_assets.analysis.interest import score_evidence
 
-            con.execute(read_sql("macros"))
-            load_product_events(con, as_of)
-            touches, exposure = touches_of(con, "SELECT * FROM product_events", as_of)
+            work.execute(read_sql("macros"))
+            load_product_events(work, as_of)
+            touches, exposure = touches_of(work, "SELECT * FROM product_events", as_of)
             is_new = dict(con.execute("SELECT product_id, coalesce(is_new, FALSE) FROM products").fetchall())
             limits = touches["item"].map(is_new).map({True: 14.0, False: 28.0}).fillna(28.0)
             scored = score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), recency_limit_days=limits)
             scored["return_probability"] = _return_probability(scored, pd.Timestamp(as_of))
-            con.register("scored", scored)
-            con.execute(
+            work.register("scored", scored)
+            work.execute(
                 "CREATE TEMP TABLE interests AS " + read_sql("product_interest"),
                 {"as_of": as_of, "stages": list(PRODUCT_STAGES)},
             )
+            bring_back(work, "interests")
             return {"product_interest": "SELECT * FROM interests ORDER BY user_key, product_id"}
 
         refresh_as_of(con, databases.settings, (PRODUCT_INTEREST,), compute, upstream="products")

@@ -9,26 +9,25 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
 
-import duckdb
-
+from browse_assets.engine.choice import Connection, local, map_values
 from browse_assets.resources import Keys, load_reference
 from browse_assets.sql import read_sql
 
 Rule = Callable[[str], str]
 
 
-def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_model: str | None = None) -> None:
+def scrub_admitted_events(con: Connection, keys: Keys, *, ner_model: str | None = None) -> None:
     """Make the view `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
 
     One call of Python per distinct suspicious value, none per event; the rest is SQL.
 
     Args:
-        con: with the vault attached, `admitted_events` made.
+        con: with the vault attached, `admitted_events` made; or Spark beside such a connection.
         keys: of the pseudonyms.
         ner_model: model that looks for names of people in every distinct text; None: nobody looks.
     """
     con.execute(read_sql("macros"))
-    load_reference(con, ["neutral_domains", "account_domains", "url_parameters"])
+    load_reference(local(con), ["neutral_domains", "account_domains", "url_parameters"])
     make_guards(con, reads_all_texts=ner_model is not None)
     replace_ids = _map_people_and_hosts(con, keys)
     _create(con, "suspects")
@@ -39,11 +38,11 @@ def scrub_admitted_events(con: duckdb.DuckDBPyConnection, keys: Keys, *, ner_mod
     con.execute("CREATE OR REPLACE TEMP VIEW fresh AS " + read_sql("scrubbed_events"))
 
 
-def _create(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def _create(con: Connection, name: str) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS " + read_sql(name))
 
 
-def make_guards(con: duckdb.DuckDBPyConnection, *, reads_all_texts: bool = False) -> None:
+def make_guards(con: Connection, *, reads_all_texts: bool = False) -> None:
     """Make the macros of sql/guards.sql, and the three that they need.
 
     Two are patterns made of the dictionaries: as constants they are compiled once, as joins once per row.
@@ -58,9 +57,13 @@ def make_guards(con: duckdb.DuckDBPyConnection, *, reads_all_texts: bool = False
         "CREATE OR REPLACE TEMP MACRO has_personal_path(path) AS "
         f"regexp_matches(path, personal_pattern() || '|[;\\x01-\\x1f\\x7f]|/~|/[^/?]*=|/(?:{segments})/[^/]')"
     )
-    names = con.execute(
-        "SELECT string_agg(regexp_escape(parameter), '|') FROM reference_url_parameters WHERE kind <> 'tracking'"
-    ).fetchone()
+    names = (
+        local(con)
+        .execute(
+            "SELECT string_agg(regexp_escape(parameter), '|') FROM reference_url_parameters WHERE kind <> 'tracking'"
+        )
+        .fetchone()
+    )
     assert names is not None
     # Words and numbers of up to 14 and 4 characters: no rule finds anything in them.
     con.execute(
@@ -73,7 +76,7 @@ def make_guards(con: duckdb.DuckDBPyConnection, *, reads_all_texts: bool = False
     con.execute(read_sql("guards"))
 
 
-def _make_term_macro(con: duckdb.DuckDBPyConnection) -> None:
+def _make_term_macro(con: Connection) -> None:
     """Make `term_of(url, parameter)`: what was searched for, still encoded; a pattern per engine's parameter."""
     parameters = con.execute("SELECT DISTINCT term_parameter FROM search_engines ORDER BY 1").fetchall()
     cases = "".join(
@@ -88,21 +91,24 @@ def _in_any_case(word: str) -> str:
     return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else re.escape(letter) for letter in word)
 
 
-def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> Rule:
+def _map_people_and_hosts(con: Connection, keys: Keys) -> Rule:
     """One Python call per distinct person and host of the new events, none per event.
 
     Returns what replaces the ids of all people of the vault in a text.
     """
-    from browse_assets.analysis.hosts import describe_hosts  # tldextract 0.2 s: only where there is something new
+    # tldextract 0.2 s: only where there is something new
+    from browse_assets.analysis.hosts import HOST_COLUMNS, describe_host
     from browse_assets.analysis.panel_ids import id_replacer
 
-    people = [row[0] for row in con.execute("SELECT DISTINCT user_id FROM admitted_events ORDER BY 1").fetchall()]
-    hosts = con.execute(
-        "SELECT raw_host FROM admitted_events "
-        "UNION SELECT url_host(referrer) FROM admitted_events WHERE referrer IS NOT NULL"
-    ).fetchall()
-    con.register("mapped", _table({"user_id": people, "user_key": [str(keys.user_key(person)) for person in people]}))
-    con.register("described", describe_hosts([host for (host,) in hosts if host]))
+    map_values(con, "mapped", "SELECT DISTINCT user_id FROM admitted_events", keys.pseudonymiser(), ("user_key",))
+    map_values(
+        con,
+        "described",
+        "SELECT raw_host FROM (SELECT raw_host FROM admitted_events "
+        "UNION SELECT url_host(referrer) FROM admitted_events WHERE referrer IS NOT NULL) WHERE raw_host <> ''",
+        describe_host,
+        HOST_COLUMNS,
+    )
     con.execute("CREATE OR REPLACE TEMP TABLE user_keys AS SELECT user_id, user_key::UUID AS user_key FROM mapped")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE hosts AS SELECT raw_host, host, described.domain, "
@@ -115,17 +121,21 @@ def _map_people_and_hosts(con: duckdb.DuckDBPyConnection, keys: Keys) -> Rule:
     )
     _make_term_macro(con)
     # A history's owner is a folder's name, which may be a word of the language.
-    everybody = con.execute(
-        "SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') "
-        "UNION SELECT user_id FROM vault.main.raw_customers WHERE user_id IS NOT NULL AND user_id NOT IN ("
-        "SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet')) "
-        "ORDER BY 1"
-    ).fetchall()
+    everybody = (
+        local(con)
+        .execute(
+            "SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') "
+            "UNION SELECT user_id FROM vault.main.raw_customers WHERE user_id IS NOT NULL AND user_id NOT IN ("
+            "SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet')) "
+            "ORDER BY 1"
+        )
+        .fetchall()
+    )
     _make_id_guard(con, [user_id for (user_id,) in everybody])
     return id_replacer(user_id for (user_id,) in everybody)
 
 
-def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:
+def _make_id_guard(con: Connection, people: list[str]) -> None:
     """Make `may_hold_id(t)`: whether a text without a personal pattern may hold a person's id.
 
     Ids with a pattern of their own (digits, an address) make every text that holds them a suspect anyway. The
@@ -146,17 +156,16 @@ def _make_id_guard(con: duckdb.DuckDBPyConnection, people: list[str]) -> None:
     con.execute(f"CREATE OR REPLACE TEMP MACRO may_hold_id(t) AS {guard}")
 
 
-def _judge_addresses(con: duckdb.DuckDBPyConnection, replace_ids: Rule) -> None:
+def _judge_addresses(con: Connection, replace_ids: Rule) -> None:
     """Scrub the addresses of suspicious pages and tags: `clean_addresses`."""
-    from browse_assets.analysis.hosts import describe_hosts
+    from browse_assets.analysis.hosts import HOST_COLUMNS, describe_host
     from browse_assets.analysis.scrubbing import personal_kind, scrub_segment
 
     con.execute(
         "CREATE OR REPLACE TEMP TABLE tag_addresses AS SELECT DISTINCT address, "
         "coalesce(url_host(address), '') AS raw_host FROM suspect_tags WHERE address IS NOT NULL"
     )
-    hosts = con.execute("SELECT DISTINCT raw_host FROM tag_addresses").fetchall()
-    con.register("described", describe_hosts([host for (host,) in hosts]))
+    map_values(con, "described", "SELECT DISTINCT raw_host FROM tag_addresses", describe_host, HOST_COLUMNS)
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE suspect_addresses AS
@@ -175,50 +184,50 @@ def _judge_addresses(con: duckdb.DuckDBPyConnection, replace_ids: Rule) -> None:
         """
     )
     _create(con, "suspect_segments")
-    _judge(
+    map_values(
         con,
         "judged_segments",
         "SELECT DISTINCT segment, before, earlier FROM suspect_segments WHERE is_suspect ORDER BY ALL",
         lambda *segment: replace_ids(scrub_segment(*segment)),
-        "clean",
+        ("clean",),
     )
     _create(con, "suspect_parameters")
-    _judge(
+    map_values(
         con,
         "judged_parameters",
         "SELECT DISTINCT name, value FROM suspect_parameters "
         "WHERE kind NOT IN ('tracking', 'term') AND value <> '' ORDER BY ALL",
         lambda name, value: personal_kind(name, value) or ("user" if replace_ids(value) != value else None),
-        "kind",
+        ("kind",),
     )
     _create(con, "clean_addresses")
 
 
-def _judge_texts(con: duckdb.DuckDBPyConnection, replace_ids: Rule, ner_model: str | None) -> None:
+def _judge_texts(con: Connection, replace_ids: Rule, ner_model: str | None) -> None:
     """Scrub suspicious titles, search terms and tags: `judged_texts`, `judged_technical`."""
     from browse_assets.analysis.scrubbing import scrub_technical, scrub_text
 
-    _judge(
+    map_values(
         con,
         "judged_texts",
         "SELECT text FROM (SELECT title AS text FROM suspects UNION SELECT terms FROM suspects "
         "UNION SELECT plain FROM suspect_tags) WHERE is_suspect_text(text) OR may_hold_id(text) ORDER BY 1",
         lambda text: replace_ids(scrub_text(text)),
-        "clean",
+        ("clean",),
     )
     if ner_model is not None:
         _remove_names(con, ner_model)
-    _judge(
+    map_values(
         con,
         "judged_technical",
         "SELECT DISTINCT technical AS text FROM suspect_tags "
         "WHERE has_personal_pattern(technical) OR may_hold_id(technical) ORDER BY 1",
         lambda text: replace_ids(scrub_technical(text)),
-        "clean",
+        ("clean",),
     )
 
 
-def _remove_names(con: duckdb.DuckDBPyConnection, ner_model: str) -> None:
+def _remove_names(con: Connection, ner_model: str) -> None:
     from browse_assets.analysis.names import find_names, without_names  # Presidio and spaCy: only where asked for
 
     rows = con.execute("SELECT text, clean FROM judged_texts ORDER BY text").fetchall()
@@ -226,19 +235,6 @@ def _remove_names(con: duckdb.DuckDBPyConnection, ner_model: str) -> None:
     clean = [without_names(clean, found) for (_, clean), found in zip(rows, spans, strict=True)]
     con.register("verdicts", _table({"text": [text for text, _ in rows], "clean": clean}))
     con.execute("CREATE OR REPLACE TEMP TABLE judged_texts AS SELECT * FROM verdicts")
-    con.unregister("verdicts")
-
-
-def _judge(
-    con: duckdb.DuckDBPyConnection, name: str, select: str, judge: Callable[..., str | None], verdict: str
-) -> None:
-    """Table of the distinct values and their verdicts, one call of the rule each."""
-    found = con.execute(select)
-    columns = [column[0] for column in found.description or []]
-    rows = found.fetchall()
-    values = {column: [row[place] for row in rows] for place, column in enumerate(columns)}
-    con.register("verdicts", _table({**values, verdict: [judge(*row) for row in rows]}))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM verdicts")
     con.unregister("verdicts")
 
 

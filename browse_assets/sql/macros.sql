@@ -11,6 +11,7 @@
 -- is_personal_tag(n), is_technical_tag(n)  what a meta tag's name says of its content
 -- without_own_id(t, id) text without the panel's own id of the person
 -- kinds_replaced(raw, clean)  kinds of the values that were replaced; counted_kinds(c, kinds) counts them
+-- tags_text(tags)       all of a page's meta tags as one text
 -- first_tag(tags, names)  content of the first tag of one of these names; is_product_tag(name): shops alone set it
 -- product_stage(path, words, sells)  how far a visit of the page is on the way to buying; words '' for a search
 -- page_text(path, title, terms)  what dictionaries are matched on: lower case, separators as one space
@@ -59,6 +60,9 @@ CREATE OR REPLACE TEMP MACRO is_technical_tag(name) AS
 
 CREATE OR REPLACE TEMP MACRO tag_contents(tags) AS
     array_to_string(list_transform(tags, lambda tag: tag.content), chr(10));
+
+-- As DuckDB writes a list of structs: what page_id is made of.
+CREATE OR REPLACE TEMP MACRO tags_text(tags) AS tags::VARCHAR;
 
 -- A panel's own id of a person, which sites may show: it would undo the pseudonym.
 CREATE OR REPLACE TEMP MACRO without_own_id(t, own_id) AS

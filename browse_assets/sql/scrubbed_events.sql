@@ -9,7 +9,7 @@
 --   scrubbed_suspects.
 SELECT
     *,
-    md5(concat_ws(chr(31), url, coalesce(title, chr(0)), coalesce(search_terms, chr(0)), metadata::VARCHAR))::UUID AS page_id
+    md5(concat_ws(chr(31), url, coalesce(title, chr(0)), coalesce(search_terms, chr(0)), tags_text(metadata)))::UUID AS page_id
 FROM (
     SELECT
         raw.event_id,

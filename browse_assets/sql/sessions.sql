@@ -9,7 +9,7 @@
 --   sessions; dwell 100 s by gap, unknown, unknown, unknown.
 -- Needs: unsessioned, whose events of each person begin at a session's start; columns old_session_id,
 --   old_seconds and old_method tell what was stored before; $load_id marks rows that changed.
-WITH RECURSIVE ordered AS (
+WITH ordered AS (
     SELECT
         event_id,
         user_key,
@@ -25,30 +25,33 @@ islands AS (
             PARTITION BY user_key ORDER BY event_time, event_id ROWS UNBOUNDED PRECEDING) AS island
     FROM ordered
 ),
-long_islands AS MATERIALIZED (
-    SELECT user_key, island, event_time
+long_islands AS (
+    SELECT user_key, island
     FROM islands
-    QUALIFY max(event_time) OVER (PARTITION BY user_key, island)
-        > min(event_time) OVER (PARTITION BY user_key, island) + INTERVAL 24 HOUR
+    GROUP BY user_key, island
+    HAVING max(event_time) > min(event_time) + INTERVAL 24 HOUR
 ),
+-- Each cut follows from the one before; both engines go through the times of an island once, in order.
 cuts AS (
-    SELECT user_key, island, min(event_time) AS cut_time FROM long_islands GROUP BY ALL
-    UNION ALL
-    SELECT cuts.user_key, cuts.island, min(later.event_time)
-    FROM cuts
-    JOIN long_islands AS later
-        ON later.user_key = cuts.user_key
-        AND later.island = cuts.island
-        AND later.event_time > cuts.cut_time + INTERVAL 24 HOUR
-    GROUP BY cuts.user_key, cuts.island, cuts.cut_time
+    SELECT
+        user_key,
+        island,
+        list_reduce(
+            list_transform(list(event_time ORDER BY event_time), lambda t: [t]),
+            lambda found, t: CASE WHEN t[1] > found[-1] + INTERVAL 24 HOUR THEN found || t ELSE found END) AS cut_times
+    FROM islands
+    SEMI JOIN long_islands USING (user_key, island)
+    GROUP BY user_key, island
 ),
 placed AS (
-    SELECT islands.event_id, islands.user_key, islands.event_time, islands.island, cuts.cut_time
+    SELECT
+        islands.event_id,
+        islands.user_key,
+        islands.event_time,
+        islands.island,
+        list_max(list_filter(cuts.cut_times, lambda t: t <= islands.event_time)) AS cut_time
     FROM islands
-    ASOF LEFT JOIN cuts
-        ON cuts.user_key = islands.user_key
-        AND cuts.island = islands.island
-        AND cuts.cut_time <= islands.event_time
+    LEFT JOIN cuts USING (user_key, island)
 ),
 sessioned AS (
     SELECT

@@ -8,7 +8,7 @@ WITH paths AS (
     SELECT DISTINCT path, has_accounts FROM suspect_addresses WHERE has_accounts OR has_personal_path(path) OR may_hold_id(path)
 ),
 pieces AS (
-    SELECT path, has_accounts, unnest(range(1, len(segments) + 1)) AS place, segments
+    SELECT path, has_accounts, unnest(segments) AS segment, generate_subscripts(segments, 1) AS place, segments
     FROM (SELECT *, string_split(path, '/') AS segments FROM paths)
 ),
 placed AS (
@@ -16,7 +16,7 @@ placed AS (
         path,
         has_accounts,
         place,
-        segments[place] AS segment,
+        segment,
         CASE WHEN place = 2 AND has_accounts THEN '@' ELSE lower(coalesce(segments[place - 1], '')) END AS before,
         lower(coalesce(segments[place - 2], '')) AS earlier
     FROM pieces
