@@ -173,6 +173,34 @@ def after_erasure_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest |
     return dg.RunRequest(run_key=f"after-erasure-{standing.state}")
 
 
+def _reason_to_skip(*, is_training: bool) -> str | None:
+    """Why a schedule asks for nothing; None where its run has something to begin with.
+
+    A folder of customers that is gone is for the run: it may never have been there, and raw_customers knows.
+    """
+    settings = load_settings()
+    if not settings.inbox.is_dir():
+        return "data/inbox is not there: a mount that is missing?"
+    try:
+        standing = read_standing(settings)
+    except DatabaseBusyError:
+        return None  # somebody works with it, so there is something; the run waits its turn
+    if not standing.made:
+        return "Nothing was made yet: make run, or a file in data/inbox, begins."
+    if is_training:
+        return None
+    if standing.has_sample:
+        return "Only the sample panel is there, which never changes."
+    if standing.wants_training:
+        return "Models are missing: ml_analysis_pipeline makes them, which the weekly training asks for."
+    return None
+
+
+def _ask(*, is_training: bool) -> dg.RunRequest | dg.SkipReason:
+    reason = _reason_to_skip(is_training=is_training)
+    return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+
 @dg.schedule(
     job=data_refresh,
     cron_schedule="30 4 * * *",
@@ -185,20 +213,7 @@ def after_erasure_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest |
 def data_refresh_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Every table but trainings, once a day at 04:30 UTC, after retention (03:15)."""
     del context
-    settings = load_settings()
-    if not settings.inbox.is_dir() or not settings.customers.is_dir():
-        return dg.SkipReason("data/inbox or data/customers is not there: a mount that is missing?")
-    try:
-        standing = read_standing(settings)
-    except DatabaseBusyError:
-        return dg.RunRequest()  # somebody works with it, so there is something; the run waits its turn
-    if not standing.made:
-        return dg.SkipReason("Nothing was made yet: make run, or a file in data/inbox, begins.")
-    if standing.has_sample:
-        return dg.SkipReason("Only the sample panel is there, which never changes.")
-    if standing.wants_training:
-        return dg.SkipReason("Models are missing: ml_analysis_pipeline makes them, which the weekly training asks for.")
-    return dg.RunRequest()
+    return _ask(is_training=False)
 
 
 @dg.schedule(
@@ -213,14 +228,7 @@ def data_refresh_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest |
 def training_weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Everything, trainings included, on Sundays at 05:00 UTC, after the daily refresh."""
     del context
-    settings = load_settings()
-    if not settings.inbox.is_dir() or not settings.customers.is_dir():
-        return dg.SkipReason("data/inbox or data/customers is not there: a mount that is missing?")
-    try:
-        is_begun = bool(read_standing(settings).made)
-    except DatabaseBusyError:
-        is_begun = True  # somebody works with it; the run waits its turn
-    return dg.RunRequest() if is_begun else dg.SkipReason("Nothing was made yet: make run, or a file in data/inbox.")
+    return _ask(is_training=True)
 
 
 class UnreadableWarehouseError(Exception):
@@ -256,7 +264,7 @@ def read_drift(settings: Settings) -> Drift | None:
     """The newest drift, read without waiting for a run; None when churn_drift says that there is none.
 
     Raises:
-        UnreadableWarehouseError: it is not there, being written, or has no churn_drift yet.
+        UnreadableWarehouseError: it is not there, being written, or has no churn_drift that is in force.
     """
     if not settings.warehouse_path.exists():
         raise UnreadableWarehouseError("there is no warehouse yet")
@@ -278,6 +286,8 @@ def read_drift(settings: Settings) -> Drift | None:
         raise UnreadableWarehouseError("the warehouse is in use") from None
     if not drifted:
         return None
+    if "churn_drift" not in states:
+        raise UnreadableWarehouseError("an erasure has left churn_drift to be made anew")
     _, model_version, as_of = drifted[0]
     measured, trained = states["churn_drift"], states.get("churn_model", (0, ""))
     return Drift(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.optimizer.scope import Scope
 
-# wordllama sets Python's root logger to INFO when it is imported: what sqlglot notes would stand on the terminal.
+# wordllama sets Python's root logger to INFO when it is imported: that sqlglot counts indices from 0 would stand on the
+# terminal, for every one of them.
 logging.getLogger("sqlglot").setLevel(logging.WARNING)
 
 # Lists that the project ships, as `load_reference` names them.
@@ -229,8 +230,6 @@ class _Tracer:
     def __init__(self, steps: tuple[Step, ...]) -> None:
         from sqlglot.optimizer.scope import build_scope
 
-        # It tells of every index that it counts from 0, between the lines of `make run`.
-        logging.getLogger("sqlglot").setLevel(logging.WARNING)
         schema = dict(_stored_columns())
         self._order = {step.name: place for place, step in enumerate(steps)}
         self._computed = {step.name: step.columns for step in steps if isinstance(step, Computed)}
@@ -337,6 +336,8 @@ def _stored_columns() -> dict[str, dict[str, str]]:
     """Columns by table and by list; their types do not matter here."""
     stored = {name: dict.fromkeys(table.column_names, "VARCHAR") for name, table in TABLES.items()}
     for path in REFERENCE_DIR.glob("*.csv"):
+        if "." in path.stem:  # the users' own, whose columns are the shipped list's, or wrong
+            continue
         with path.open(encoding="utf-8") as file:
             stored[REFERENCE + path.stem] = dict.fromkeys(file.readline().strip().split(","), "VARCHAR")
     return stored

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
-from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
+from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, with_driver
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 
 HOST = "0.0.0.0"  # of the containers' own network; the proxy is the only one that is published
@@ -222,7 +222,7 @@ def _database_address(variable: str, database: str) -> str | None:
     given = os.environ.get(variable)
     host = os.environ.get("BROWSE_POSTGRES_HOST")
     if given or not host:
-        return given or None
+        return with_driver(given or None)
     try:
         password = _password_file(database).read_text().strip()
     except OSError:

@@ -100,21 +100,25 @@ def make_way(instance: "dg.DagsterInstance", settings: Settings) -> int:
         How many runs were marked as ended.
 
     Raises:
-        AlreadyRunningError: the UI is running something; the message says what, and since when.
+        AlreadyRunningError: the UI is running something, or is about to; the message says what, and since when.
     """
+    import dagster as dg
+
     try:
         with sole_process(settings.data_dir, "ui", command="a command that looks after old runs"):
             return end_orphaned_runs(instance)
     except AlreadyRunningError as ui:
         ended = end_orphaned_runs(instance, of_commands=True)
-        runs = _runs_in_progress(instance)
+        # The oldest first: what waits in the queue begins as soon as nothing runs, which is now.
+        runs = [*_runs_in_progress(instance), *_queued_runs(instance)]
         if not runs:
             return ended
         record = instance.get_run_record_by_id(runs[0].run_id)
         started = record.start_time if record else None
         since = f" since {time.strftime('%H:%M:%S', time.localtime(started))}" if started else ""
+        does = "is about to run" if runs[0].status == dg.DagsterRunStatus.QUEUED else "is running"
         raise AlreadyRunningError(
-            f"the Dagster UI is running {runs[0].job_name.removeprefix('__ASSET_JOB') or 'assets'}{since} (run "
+            f"the Dagster UI {does} {runs[0].job_name.removeprefix('__ASSET_JOB') or 'assets'}{since} (run "
             f"{runs[0].run_id[:8]}; {ui.holder})",
             "Wait until it has ended, or terminate it there under Runs.",
         ) from None
@@ -125,6 +129,12 @@ def _runs_in_progress(instance: "dg.DagsterInstance") -> "list[dg.DagsterRun]":
 
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     return list(instance.get_runs(filters=dg.RunsFilter(statuses=statuses)))
+
+
+def _queued_runs(instance: "dg.DagsterInstance") -> "list[dg.DagsterRun]":
+    import dagster as dg
+
+    return list(instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), ascending=True))
 
 
 def end_orphaned_runs(instance: "dg.DagsterInstance", *, of_commands: bool = False) -> int:

@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.runs import SqlRunStorage
 
 from browse_assets.postgres_records import change_row, rewrite_rows
 from browse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._core.storage.runs import SqlRunStorage
 
 # Metadata that shows rows of people: first rows of a table, rows that break a check, points of people.
 ROWS_OF_PEOPLE = ("preview", "rows", "segment map")
@@ -107,6 +109,8 @@ def forget_run_config(context: dg.OpExecutionContext) -> None:
     Raises:
         RunConfigKeptError: the storage is of another kind, or another process did not let go of it in time.
     """
+    from dagster._core.storage.runs import SqlRunStorage  # SQLAlchemy: 0.3 s
+
     if not context.run.run_config.get("ops"):
         return
     storage = context.instance.run_storage
@@ -133,7 +137,7 @@ def forget_run_config(context: dg.OpExecutionContext) -> None:
         ) from None
 
 
-def _postgres_url(storage: SqlRunStorage) -> str | None:
+def _postgres_url(storage: "SqlRunStorage") -> str | None:
     """The address of a run storage with its password; None where it is another database."""
     with storage.connect() as connection:
         if connection.dialect.name != "postgresql":
@@ -157,7 +161,7 @@ def _without_config(run_body: str) -> str:
     return json.dumps({**json.loads(run_body), "run_config": {}})
 
 
-def _sqlite_file(storage: SqlRunStorage) -> Path | None:
+def _sqlite_file(storage: "SqlRunStorage") -> Path | None:
     """The file of a run storage; None where it is another database, or none on disk."""
     with storage.connect() as connection:
         if connection.dialect.name != "sqlite":

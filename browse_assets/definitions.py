@@ -39,6 +39,7 @@ from browse_assets.assets.releases import released_audiences
 from browse_assets.assets.topics import page_topics, topic_classifier
 from browse_assets.assets.watchlist import watchlist_interest
 from browse_assets.automation import (
+    TRAININGS,
     after_erasure_sensor,
     churn_drift_sensor,
     churn_retraining,
@@ -58,14 +59,7 @@ from browse_assets.resources import Databases, ExperimentTracker
 from browse_assets.tables import TABLES, Table
 
 OWNER = "team:data-platform"
-TRAINED = {
-    "interest_segments",
-    "audience_models",
-    "topic_classifier",
-    "churn_model",
-    "product_backtest",
-    "reidentification",
-}
+TRAINED = {*TRAININGS, "topic_classifier"}
 
 # Assets that are files, no table: what kinds of file, and what their content may be used for.
 FILES: dict[str, tuple[set[str], tuple[str, ...]]] = {"churn_report": ({"html", "pptx"}, ("product",))}
@@ -111,7 +105,7 @@ WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_win
 
 
 def _freshness(name: str) -> dg.FreshnessPolicy:
-    return WEEKLY if name in TRAINED - {"topic_classifier"} else DAILY
+    return WEEKLY if name in TRAININGS else DAILY
 
 
 def _personal_data(table: Table) -> str:

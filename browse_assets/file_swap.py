@@ -54,6 +54,11 @@ def commit(folder: Path, moves: Sequence[Move]) -> None:
     finish(folder)
 
 
+def is_decided(folder: Path) -> bool:
+    """Whether a replacement is in force whose renames are not done yet."""
+    return (folder / JOURNAL).exists()
+
+
 def finish(folder: Path) -> None:
     """Do the renames that a killed `commit` left; nothing where there is no journal.
 

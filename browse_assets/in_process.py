@@ -24,6 +24,7 @@ class Workplace:
     """Where a command runs its job: nothing else writes the tables meanwhile."""
 
     command: str
+    settings: Settings
     instance: dg.DagsterInstance
     stop: StopRequests
 
@@ -34,7 +35,9 @@ class Workplace:
 
         Raises:
             KeyboardInterrupt: the command was asked to end; the run is recorded as cancelled.
+            AlreadyRunningError: a sensor or somebody has started a run of the UI meanwhile.
         """
+        make_way(self.instance, self.settings)  # again: importing all assets takes a sensor's interval
         run_id = str(uuid.uuid4())
 
         def cancel() -> None:
@@ -75,7 +78,7 @@ def workplace(settings: Settings, lock: Lock, stop: StopRequests) -> Iterator[Wo
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
         make_way(instance, settings)
-        yield Workplace(lock.command, instance, stop)
+        yield Workplace(lock.command, settings, instance, stop)
 
 
 def innermost(error: Any) -> str:

@@ -34,6 +34,8 @@ from browse_assets.settings import Settings, load_settings
 # The first look tells of the last day: what failed long before is history, which nobody wants to be woken by.
 _FIRST_LOOK_SECONDS = 86_400.0
 _MOST_RUNS = 50
+# What a step ends with when somebody ends `make ui` or a container while it works; Dagster calls that a failure.
+_ENDED_ON_PURPOSE = "DagsterExecutionInterruptedError"
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def failed_runs(instance: dg.DagsterInstance, since: float) -> list[dg.RunRecord
     return sorted(records, key=lambda record: record.update_timestamp)
 
 
-def incident_of(instance: dg.DagsterInstance, record: dg.RunRecord, settings: Settings) -> Incident:
-    """What is told of a failed run, from its events."""
+def incident_of(instance: dg.DagsterInstance, record: dg.RunRecord, settings: Settings) -> Incident | None:
+    """What is told of a failed run, from its events; None of one that was ended on purpose."""
     run = record.dagster_run
     failures = [
         entry.dagster_event
@@ -75,6 +77,8 @@ def incident_of(instance: dg.DagsterInstance, record: dg.RunRecord, settings: Se
     ended = record.end_time or record.update_timestamp.timestamp()
     failed_at = datetime.fromtimestamp(ended, UTC).replace(tzinfo=None)
     steps = [_failed_step(event) for event in failures]
+    if any(step.error == _ENDED_ON_PURPOSE for step in steps):
+        return None
     return describe(run.run_id, run.job_name, failed_at, steps, str(settings.data_dir))
 
 
@@ -108,7 +112,8 @@ def run_failure_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _said("No run has failed.", watch)
     try:
         with withheld_values("Writing incidents"):
-            incidents = [incident_of(context.instance, record, settings) for record in records]
+            described = [incident_of(context.instance, record, settings) for record in records]
+            incidents = [incident for incident in described if incident is not None]
             with glimpse(settings, warehouse="write") as con:
                 write_incidents(con, incidents, is_told=settings.webhook_url is not None)
                 pending = read_pending(con)
@@ -124,7 +129,7 @@ def run_failure_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 owed = count_pending(con)
         except DatabaseBusyError:
             context.log.warning("What was sent could not be noted, so it will be sent again.")
-    said = f"{len(records)} failed runs noted in the table incidents."
+    said = f"{len(incidents)} failed runs noted in the table incidents."
     if problems:
         kinds = sorted({problem for problem in problems.values() if problem})
         told = sum(problem is None for problem in problems.values())

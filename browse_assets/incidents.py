@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
@@ -29,10 +30,12 @@ MOST_POSTS = 5
 OWN_ERRORS = (
     "DatabaseBusyError",
     "Failure",
+    "PreflightError",
     "PrivateDataError",
     "ReferenceFileError",
     "RunConfigKeptError",
     "SettingsError",
+    "UneditableFileError",
     "VaultKeyError",
 )
 _IN_DAGSTER = "Open the run in Dagster: its log has the whole error."
@@ -42,9 +45,11 @@ WHAT_TO_DO = {
     "DagsterAssetCheckFailedError": "Open the check in Dagster: it shows the rows that offend. What comes after it was "
     "not made, on purpose; mend the cause before starting the job again.",
     "Failure": f"Do what the message says, {_AGAIN}",
+    "PreflightError": f"Do what the message says (what stands in .env needs make ui started anew), {_AGAIN}",
     "PrivateDataError": f"Report the line that is named, or mend what is wrong with the files, {_AGAIN}",
     "ReferenceFileError": f"Mend the named line of the own list, {_AGAIN}",
     "SettingsError": f"Mend the named variable in .env or the environment, restart make ui, {_AGAIN}",
+    "UneditableFileError": "Do what the message says; the list of who is to be erased waits in data/erase/.",
     "VaultKeyError": f"Put the right key back, {_AGAIN}",
     "MemoryError": f"Set BROWSE_MEMORY_LIMIT or close other programs, {_AGAIN}",
     "OutOfMemoryException": f"Set BROWSE_MEMORY_LIMIT or close other programs, {_AGAIN}",
@@ -180,11 +185,18 @@ def body_of(incident: Incident) -> bytes:
     ).encode()
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """An address that moved is a problem: urllib would ask the new one for a page (GET), and send nothing."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the answer stays what it is."""
+
+
 def post(url: str, incident: Incident) -> str | None:
     """Send it; None when the address answered with 2xx, else the kind of problem, without the address."""
     request = urllib.request.Request(url, body_of(incident), headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=POST_SECONDS) as answer:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=POST_SECONDS) as answer:
             status: int = answer.status
             return None if 200 <= status < 300 else f"HTTP {status}"
     except urllib.error.HTTPError as error:

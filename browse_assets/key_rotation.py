@@ -16,7 +16,7 @@ import duckdb
 
 from browse_assets.byte_search import readings
 from browse_assets.dagster_records import REMOVED, rewrite_records, without_rows_of_people
-from browse_assets.file_swap import Move, planned, remove_parts
+from browse_assets.file_swap import Move, is_decided, planned, remove_parts
 from browse_assets.postgres_records import row_readings
 from browse_assets.resources import (
     Keys,
@@ -101,7 +101,11 @@ def _rotate(con: duckdb.DuckDBPyConnection, settings: Settings, old: Keys, new: 
 
 @contextmanager
 def _key_file(settings: Settings, new_hex: str) -> Iterator[list[Move]]:
-    """The new secret as a file that waits to take the old one's place; none where the environment has it."""
+    """The new secret as a file that waits to take the old one's place; none where the environment has it.
+
+    It is taken away again when the change fails, unless that was decided already: the new vault opens with nothing
+    else.
+    """
     remove_parts([settings.key_file])
     if settings.secret_key_hex is not None:
         yield []
@@ -112,7 +116,8 @@ def _key_file(settings: Settings, new_hex: str) -> Iterator[list[Move]]:
     try:
         yield [move]
     except Exception:
-        move.part.unlink(missing_ok=True)
+        if not is_decided(settings.data_dir):
+            move.part.unlink(missing_ok=True)
         raise
 
 

@@ -6,15 +6,18 @@ not: what is removed and how (`erasure/`, `retention.py`); the jobs only call, a
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from browse_assets.arrivals import REST_SECONDS
 from browse_assets.dagster_records import forget_run_config
-from browse_assets.erasure.people import Erasure, erase
 from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, load_keys, withheld_values
 from browse_assets.retention import purge
 from browse_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from browse_assets.erasure.people import Erasure
 
 QUEUE_TAG = "erase_queue"
 SENSOR_TAG = "dagster/sensor_name"
@@ -34,6 +37,8 @@ def erase_people(
     context: dg.OpExecutionContext, config: ErasureRequest, databases: Databases, tracker: ExperimentTracker
 ) -> None:
     """Erase, then prove it; fails when anything of a person is found afterwards."""
+    from browse_assets.erasure.people import erase  # pyarrow: 0.2 s
+
     forget_run_config(context)
     settings = databases.settings
     # Somebody who types `make erase` has written the list; by itself only a list that rests is taken.
@@ -65,7 +70,7 @@ def erase_people(
     )
 
 
-def _erasure_metadata(done: Erasure) -> dict[str, dg.MetadataValue]:
+def _erasure_metadata(done: "Erasure") -> dict[str, dg.MetadataValue]:
     numbers = {
         "ids given": done.requested,
         "ids not known": done.requested - done.known,

@@ -22,8 +22,6 @@ from uuid import UUID
 
 import dagster as dg
 import duckdb
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from duckdb_extensions import import_extension
 
 from browse_assets.engine.session import SparkUnavailableError
@@ -107,6 +105,9 @@ class Keys:
         self._secret = secret
 
     def _derive(self, purpose: bytes) -> bytes:
+        from cryptography.hazmat.primitives.hashes import SHA256  # 0.2 s
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"browse_assets/" + purpose).derive(self._secret)
 
     @cached_property

@@ -106,8 +106,6 @@ def run_app(app: "FastAPI", listening: socket.socket) -> None:
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
-    # As `&` in a script leaves it, SIGINT would be ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Its own access lines would hold whatever stands after a `?`.
     server = uvicorn.Server(
         uvicorn.Config(

@@ -18,6 +18,16 @@ from browse_assets.settings import PROJECT_ROOT
 
 # What deserves a line on the terminal; everything is in the log file.
 IMPORTANT = re.compile(r"\b(ERROR|CRITICAL|RUN_START|RUN_SUCCESS|RUN_FAILURE|RUN_CANCELED)\b")
+# Dagster's own line of it: date, time, zone, logger, level, job, run, process, event, words.
+_OF_RUN = re.compile(
+    r"^\S+ (?P<time>\S+) \S+ - dagster - \w+ - (?P<job>\w+) - (?P<run>[0-9a-f]{8})\S* - \d+ - (?P<event>RUN_\w+) "
+)
+_BECAME = {
+    "RUN_START": "started",
+    "RUN_SUCCESS": "is done",
+    "RUN_FAILURE": "failed; its page says why",
+    "RUN_CANCELED": "was canceled",
+}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -121,4 +131,13 @@ class Server:
         fresh = self._reader.read() if self._reader else b""
         *lines, self._rest = (self._rest + fresh).split(b"\n")
         texts = [ANSI.sub("", line.decode(errors="replace")).strip() for line in lines]
-        return [text[:300] for text in texts if IMPORTANT.search(text)]
+        return [in_words(text[:300]) for text in texts if IMPORTANT.search(text)]
+
+
+def in_words(line: str) -> str:
+    """A line of Dagster about a run as people say it (times are UTC); any other line as it is."""
+    found = _OF_RUN.match(line)
+    if found is None or found["event"] not in _BECAME:
+        return line
+    job = "chosen assets" if found["job"].startswith("__") else found["job"]
+    return f"{found['time']} run {found['run']} of {job} {_BECAME[found['event']]}"

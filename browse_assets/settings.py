@@ -5,14 +5,15 @@ What belongs here: paths and limits from the environment. What does not: opening
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from dotenv import dotenv_values
 
-from browse_assets.foreseen import ForeseenError
+from browse_assets.foreseen import ForeseenError, all_of
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DIR = PROJECT_ROOT / "data" / "reference"
@@ -21,6 +22,9 @@ SAMPLE_DIR = PROJECT_ROOT / "data" / "sample"
 # Smallest group of people that is told to others; the setting can only raise it. 11 is the minimum cell
 # size of the US Centers for Medicare and Medicaid Services, among the strictest in common use.
 LEAST_MIN_GROUP = 11
+
+_Arguments = ParamSpec("_Arguments")
+_Value = TypeVar("_Value")
 
 POSTGRES = "postgresql+psycopg2://"
 
@@ -38,7 +42,7 @@ ENGINES = ("duckdb", "spark")
 
 
 class SettingsError(ForeseenError, ValueError):
-    """A variable has a value that cannot be used; the message names the variable, not its value."""
+    """Variables have values that cannot be used; the message names the variables, not their values."""
 
 
 @dataclass(frozen=True)
@@ -183,49 +187,64 @@ def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        SettingsError: a time or a number cannot be parsed.
+        SettingsError: values cannot be used; all of them are named.
     """
+    problems: list[str] = []
+
+    def noted(
+        parse: Callable[_Arguments, _Value | None], *given: _Arguments.args, **named: _Arguments.kwargs
+    ) -> _Value | None:
+        try:
+            return parse(*given, **named)
+        except SettingsError as error:
+            problems.append(str(error))
+            return None
+
     env = _environment()
     data_dir = Path(env.get("BROWSE_DATA_DIR") or "data")
     if not data_dir.is_absolute():
         data_dir = PROJECT_ROOT / data_dir
     is_default = data_dir.resolve() == (PROJECT_ROOT / "data").resolve()
     store = PROJECT_ROOT / "mlflow" if is_default else data_dir / "mlflow"
-    return Settings(
+    attributes = noted(_parse_attributes, env.get("BROWSE_MODELLED_ATTRIBUTES"))
+    settings = Settings(
         data_dir=data_dir,
-        tracking_uri=_with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
+        tracking_uri=with_driver(env.get("MLFLOW_TRACKING_URI")) or f"sqlite:///{store / 'mlflow.db'}",
         artifact_dir=store / "artifacts",
         secret_key_hex=env.get("BROWSE_SECRET_KEY") or None,
         new_secret_key_hex=env.get("BROWSE_NEW_SECRET_KEY") or None,
-        retention_days=_parse_number(env, "BROWSE_RETENTION_DAYS", 1, 36500),
-        as_of=_parse_as_of(env.get("BROWSE_AS_OF")),
+        retention_days=noted(_parse_number, env, "BROWSE_RETENTION_DAYS", 1, 36500),
+        as_of=noted(_parse_as_of, env.get("BROWSE_AS_OF")),
         memory_limit=env.get("BROWSE_MEMORY_LIMIT") or None,
-        threads=_parse_number(env, "BROWSE_THREADS", 1, 4096),
+        threads=noted(_parse_number, env, "BROWSE_THREADS", 1, 4096),
         ner_model=env.get("BROWSE_NER_MODEL") or None,
-        dagster_port=_parse_number(env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
-        mlflow_port=_parse_number(env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
-        serve_port=_parse_number(env, "BROWSE_SERVE_PORT", 1, 65535) or 5001,
-        dagster_public_url=_parse_address(env, "BROWSE_DAGSTER_PUBLIC_URL"),
-        mlflow_public_url=_parse_address(env, "BROWSE_MLFLOW_PUBLIC_URL"),
-        min_group=_parse_number(env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
-        modelled_attributes=_parse_attributes(env.get("BROWSE_MODELLED_ATTRIBUTES")),
+        dagster_port=noted(_parse_number, env, "BROWSE_DAGSTER_PORT", 1, 65535) or 3000,
+        mlflow_port=noted(_parse_number, env, "BROWSE_MLFLOW_PORT", 1, 65535) or 5000,
+        serve_port=noted(_parse_number, env, "BROWSE_SERVE_PORT", 1, 65535) or 5001,
+        dagster_public_url=noted(_parse_address, env, "BROWSE_DAGSTER_PUBLIC_URL"),
+        mlflow_public_url=noted(_parse_address, env, "BROWSE_MLFLOW_PUBLIC_URL"),
+        min_group=noted(_parse_number, env, "BROWSE_MIN_GROUP", LEAST_MIN_GROUP, 1_000_000) or LEAST_MIN_GROUP,
+        modelled_attributes=MODELLED_ATTRIBUTES if attributes is None else attributes,
         sensitive_topics_purpose=(env.get("BROWSE_SENSITIVE_TOPICS_PURPOSE") or "").strip() or None,
-        churn_values=_parse_values(env.get("BROWSE_CHURN_VALUES")),
-        webhook_url=_parse_webhook(env.get("BROWSE_WEBHOOK_URL")),
-        dagster_postgres_url=_parse_postgres(env.get("BROWSE_DAGSTER_POSTGRES_URL")),
-        engine=_parse_engine(env.get("BROWSE_ENGINE")),
-        spark_master=_parse_master(env.get("BROWSE_SPARK_MASTER")),
-        lake=_parse_lake(env.get("BROWSE_LAKE_DIR")),
+        churn_values=noted(_parse_values, env.get("BROWSE_CHURN_VALUES")),
+        webhook_url=noted(_parse_webhook, env.get("BROWSE_WEBHOOK_URL")),
+        dagster_postgres_url=noted(_parse_postgres, env.get("BROWSE_DAGSTER_POSTGRES_URL")),
+        engine=noted(_parse_engine, env.get("BROWSE_ENGINE")) or ENGINES[0],
+        spark_master=noted(_parse_master, env.get("BROWSE_SPARK_MASTER")) or "local[*]",
+        lake=noted(_parse_lake, env.get("BROWSE_LAKE_DIR")),
     )
+    if problems:
+        raise SettingsError(all_of(problems))
+    return settings
 
 
-def _with_driver(url: str | None) -> str | None:
+def with_driver(url: str | None) -> str | None:
     """A PostgreSQL address that names the driver that is installed: SQLAlchemy 2.1 would look for another."""
     return re.sub(r"^postgres(ql)?://", POSTGRES, url) if url else None
 
 
 def _parse_postgres(text: str | None) -> str | None:
-    url = _with_driver(text)
+    url = with_driver(text)
     if url is not None and not url.startswith(POSTGRES):
         raise SettingsError(f"BROWSE_DAGSTER_POSTGRES_URL does not start with {POSTGRES}")
     return url

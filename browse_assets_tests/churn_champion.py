@@ -58,6 +58,7 @@ def register_champion(estimator: Any, people: pd.DataFrame | None) -> str:
             estimator,
             name="model",
             pip_requirements=["scikit-learn"],
+            pyfunc_predict_fn="predict_proba",  # as churn_logging.py logs it
             skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
         )
     client = mlflow.MlflowClient()

@@ -9,14 +9,16 @@ A run of the sample takes three CPU minutes, so the suite does not make one: run
 models, and before a release. Left out is what depends on the secret, since people are dealt into folds by pseudonym.
 """
 
+import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from browse_assets.settings import PROJECT_ROOT, load_settings
+from browse_assets.resources import Keys, load_keys
+from browse_assets.settings import PROJECT_ROOT, SAMPLE_DIR, load_settings
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ FIGURES = (
     ),
     Figure(
         "README.md",
-        "texts of the sample panel's {} pages",
+        "The sample panel has {} distinct pages",
         "SELECT printf('%,d', count(*)) FROM page_topics",
     ),
     Figure(
@@ -109,6 +111,19 @@ FIGURES = (
     ),
     Figure(
         "README.md",
+        "of {} people flagged {} are lost to tracking, {} more had not left either (they pause, and go on paying), {} "
+        "left late in the window; of those lost to tracking {} count as having left",
+        "WITH judged AS (SELECT *, tracking_lost_time IS NOT NULL AS is_lost, "
+        "coalesce(churn_time <= snapshot_time + to_days(37), FALSE) AS has_left "
+        "FROM churn_snapshots JOIN truth_people USING (user_key)), "
+        "flagged AS (SELECT * FROM judged WHERE reason = 'tracking_lost') "
+        "SELECT (SELECT count(*) FROM flagged), (SELECT count(*) FROM flagged WHERE is_lost), "
+        "(SELECT count(*) FROM flagged WHERE NOT is_lost AND NOT has_left), "
+        "(SELECT count(*) FROM flagged WHERE has_left), "
+        "(SELECT count(*) FROM judged WHERE eligible AND churned AND is_lost AND NOT has_left)",
+    ),
+    Figure(
+        "README.md",
         "the sample's {} give two bands of recency",
         "SELECT count(*) FILTER (eligible AND churned) FROM churn_snapshots",
     ),
@@ -118,6 +133,15 @@ FIGURES = (
 def flat(document: str) -> str:
     """A document as one line."""
     return " ".join((PROJECT_ROOT / document).read_text(encoding="utf-8").split())
+
+
+def add_truth(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
+    """Temporary table `truth_people`: what the makers of the sample know, one row per person, under pseudonyms."""
+    con.execute("CREATE TEMP TABLE truth_people (user_key UUID, churn_time TIMESTAMP, tracking_lost_time TIMESTAMP)")
+    with (SAMPLE_DIR / "truth" / "people.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            times = [row[name].removesuffix("Z") or None for name in ("churn_time", "tracking_lost_time")]
+            con.execute("INSERT INTO truth_people VALUES (?, ?, ?)", [keys.user_key(row["userId"]), *times])
 
 
 def stale(con: duckdb.DuckDBPyConnection, figures: Sequence[Figure] = FIGURES) -> list[str]:
@@ -133,11 +157,13 @@ def stale(con: duckdb.DuckDBPyConnection, figures: Sequence[Figure] = FIGURES) -
 
 def main() -> int:
     """Print what is stale; 1 when anything is."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else load_settings().data_dir
+    settings = load_settings()
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else settings.data_dir
     with duckdb.connect(str(folder / "browse.duckdb"), read_only=True) as con:
         if con.execute("SELECT bool_and(origin = 'sample') FROM input_files").fetchone() != (True,):
             print("These tables are not of the sample panel: make run with an empty inbox first.")
             return 2
+        add_truth(con, load_keys(replace(settings, data_dir=folder)))
         missing = stale(con)
     print("\n".join(missing) or f"{len(FIGURES)} sentences of the documents say what the tables hold.")
     return int(bool(missing))

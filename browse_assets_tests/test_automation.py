@@ -127,6 +127,14 @@ def test_what_cannot_be_read_is_not_no_drift(settings: Settings, scratch_warehou
     assert isinstance(evaluate(), dg.RunRequest)
 
 
+def test_a_drift_that_an_erasure_has_put_out_of_force_asks_for_nothing(scratch_warehouse: Scratch) -> None:
+    """Its rows name nobody and stay; its state goes, until the next run makes it anew."""
+    with scratch_warehouse() as con:
+        fill(con)
+        con.execute("DELETE FROM asset_state")
+    assert "not known: an erasure has left churn_drift" in str(evaluate().skip_message)
+
+
 def test_the_sensor_is_on_from_the_start() -> None:
     assert churn_drift_sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert churn_drift_sensor.job_name == "churn_retraining"
@@ -308,6 +316,11 @@ def test_schedules_ask_only_where_something_was_begun(settings: Settings, scratc
     with scratch_warehouse() as con:
         con.execute("INSERT INTO input_files (file_id, origin, status) VALUES ('s', 'sample', 'read')")
     assert "Only the sample panel" in str(asked(data_refresh_daily).skip_message)
+    with scratch_warehouse() as con:
+        con.execute("DELETE FROM input_files")
+    if settings.customers.exists():
+        settings.customers.rmdir()  # optional, and never made by the UI
+    assert isinstance(asked(data_refresh_daily), dg.RunRequest)
     settings.inbox.rmdir()
     for schedule in (data_refresh_daily, training_weekly):
         assert "a mount that is missing" in str(asked(schedule).skip_message)

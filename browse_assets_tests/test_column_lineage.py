@@ -1,10 +1,12 @@
 """Which column comes from which: known columns, and that nothing is said which cannot be."""
 
 import logging
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from browse_assets import column_lineage as column_lineage_module
 from browse_assets.assets.reporting import lineage_metadata
 from browse_assets.column_lineage import REFERENCE, Computed, Select, Source, _steps, _Tracer, column_lineage
 from browse_assets.definitions import defs
@@ -102,3 +104,14 @@ def test_nothing_is_said_on_the_terminal(caplog: pytest.LogCaptureFixture) -> No
 def test_what_python_computes_is_not_guessed() -> None:
     assert lineage_metadata(RAW_EVENTS) == {}
     assert column_lineage("churn_scores") == {}
+
+
+def test_lists_of_the_users_are_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have the shipped list's columns; one in another encoding would fail a table that is written already."""
+    (tmp_path / "topics.csv").write_text("topic_id,topic\n")
+    (tmp_path / "topics.ours.csv").write_bytes("topic_id,topic,caf\u00e9\n".encode("latin-1"))
+    monkeypatch.setattr(column_lineage_module, "REFERENCE_DIR", tmp_path)
+    stored = column_lineage_module._stored_columns.__wrapped__()
+    assert {name: list(columns) for name, columns in stored.items() if name.startswith(REFERENCE)} == {
+        "reference_topics": ["topic_id", "topic"]
+    }

@@ -91,6 +91,10 @@ def test_a_given_address_is_taken(become: Callable[..., list[str]], monkeypatch:
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql+psycopg2://db.example/mine")
     become("mlflow")
     assert os.environ["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://db.example/mine"
+    container.SERVICE_FILE.unlink()
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql://db.example/mine")  # SQLAlchemy: of a driver we lack
+    become("mlflow")
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://db.example/mine"
 
 
 def test_a_missing_password_is_said(

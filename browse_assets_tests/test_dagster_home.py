@@ -1,5 +1,6 @@
 """Dagster's configuration as Dagster itself reads it, and runs that a kill left behind."""
 
+import logging
 import signal
 import stat
 import subprocess
@@ -10,10 +11,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from browse_assets.dagster_home import STARTED_BY, end_orphaned_runs, make_way, prepare_dagster_home
+from browse_assets.in_process import workplace
 from browse_assets.settings import Settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
+from browse_assets.stopping import StopRequests
 
 
 @pytest.fixture
@@ -123,6 +129,45 @@ def test_a_command_is_refused_while_the_ui_runs_something(instance: dg.DagsterIn
     ):
         make_way(instance, settings)
     assert instance.get_run_by_id(alive).status == dg.DagsterRunStatus.STARTED
+
+
+def test_what_waits_in_the_queue_of_the_ui_comes_first(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """A sensor has asked, and the daemon is about to start it; without a UI it waits for the next one."""
+
+    @dg.job
+    def slow_job() -> None: ...
+
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("browse_assets"), "__repository__")
+    waiting = instance.create_run_for_job(
+        slow_job,
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=RemoteJobOrigin(repository, slow_job.name),
+        job_code_origin=JobPythonOrigin(
+            slow_job.name, RepositoryPythonOrigin("python", ModuleCodePointer("browse_assets.definitions", "defs"))
+        ),
+    ).run_id
+    assert make_way(instance, settings) == 0
+    with (
+        sole_process(settings.data_dir, "ui"),
+        pytest.raises(AlreadyRunningError, match=rf"the Dagster UI is about to run slow_job \(run {waiting[:8]}"),
+    ):
+        make_way(instance, settings)
+
+
+def test_a_run_that_came_while_a_command_got_ready_is_seen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")  # which the command sets
+
+    @dg.job
+    def mine() -> None: ...
+
+    with (
+        sole_process(settings.data_dir, "run") as lock,
+        workplace(settings, lock, StopRequests(print)) as place,
+        sole_process(settings.data_dir, "ui"),
+    ):
+        started_run(place.instance, {})
+        with pytest.raises(AlreadyRunningError, match="the Dagster UI is running slow_job"):
+            place.execute(mine, logging.Logger("quiet"))
 
 
 def test_without_a_ui_nothing_can_be_running(instance: dg.DagsterInstance, settings: Settings) -> None:

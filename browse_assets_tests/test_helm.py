@@ -34,7 +34,7 @@ NAMES = {
     "dagsterWebserver.service": "type port annotations",
     "dagster-user-deployments": "enabled enableSubchart imagePullSecrets deployments",
     "dagster-user-deployments.deployments.0": f"{POD} name dagsterApiGrpcArgs codeServerArgs port "
-    "includeConfigInLaunchedRuns",
+    "includeConfigInLaunchedRuns initContainers sidecarContainers deploymentStrategy",
     "runLauncher": "type config",
     "runLauncher.config.customRunLauncher": "module class config",
     "concurrency": "enabled pools runs",
@@ -82,6 +82,17 @@ def test_runs_stay_in_the_one_pod_that_has_the_volume() -> None:
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
 
 
+def test_the_old_code_server_goes_before_the_new_one_comes() -> None:
+    """It holds a lock on its data, and others a volume that one pod mounts: rolled over, the new would never start."""
+    assert CODE["deploymentStrategy"] == {"type": "Recreate"}
+    own = {i["metadata"]["name"]: i["spec"] for i in AROUND if i["kind"] == "Deployment"}
+    with_a_claim = [
+        spec for spec in own.values() if "persistentVolumeClaim" in str(spec["template"]["spec"].get("volumes"))
+    ]
+    assert with_a_claim == [own["mlflow"]]
+    assert own["mlflow"]["strategy"] == {"type": "Recreate"}
+
+
 def test_dagster_is_configured_as_without_kubernetes() -> None:
     """What dagster_home.py writes, under the chart's names."""
     home = yaml.safe_load(DAGSTER_YAML)
@@ -115,7 +126,8 @@ def test_ports_and_prefixes_fit_together() -> None:
     services = {item["metadata"]["name"]: item["spec"]["ports"][0] for item in AROUND if item["kind"] == "Service"}
     proxy = next(i for i in AROUND if i["kind"] == "Deployment" and i["metadata"]["name"] == "proxy")
     upstreams = {e["name"]: e["value"] for e in proxy["spec"]["template"]["spec"]["containers"][0]["env"]}
-    assert upstreams["BROWSE_UPSTREAM_DAGSTER"] == f"dagster-dagster-webserver:{webserver['service']['port']}"
+    service = f"dagster-{webserver['nameOverride']}:{webserver['service']['port']}"  # the release's name before it
+    assert upstreams["BROWSE_UPSTREAM_DAGSTER"] == service
     assert upstreams["BROWSE_UPSTREAM_VIEW"] == f"dagster-view:{services['dagster-view']['port']}"
     assert upstreams["BROWSE_UPSTREAM_MLFLOW"] == f"mlflow:{services['mlflow']['port']}"
 

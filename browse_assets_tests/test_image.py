@@ -177,6 +177,18 @@ def test_passwords_go_where_they_are_needed() -> None:
     assert {name for name in named if not name.startswith((".", "$"))} == set(COMPOSE["volumes"])
 
 
+def test_a_database_of_one_s_own_reaches_every_service_that_would_use_it() -> None:
+    """compose reads .env for its own file only: a variable that is not named there never enters a container."""
+    services = {
+        "BROWSE_DAGSTER_POSTGRES_URL": {"init", "code", "dagster", "dagster-view", "daemon"},
+        "MLFLOW_BACKEND_STORE_URI": {"init", "mlflow"},
+    }
+    for variable, wanted in services.items():
+        having = {name: service.get("environment", {}).get(variable) for name, service in COMPOSE_SERVICES.items()}
+        assert {name for name, value in having.items() if value == f"${{{variable}:-}}"} == wanted
+        assert {name for name, value in having.items() if value is not None} == wanted
+
+
 @pytest.mark.parametrize("name", COMPOSE_SERVICES)
 def test_services_are_confined(name: str) -> None:
     service = COMPOSE_SERVICES[name]

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "engine",
         "file_swap",
         "foreseen",
+        "preflight",
         "readers",
         "resources",
         "settings",

@@ -1,6 +1,7 @@
 """Each failed run is one readable row without personal values, and is told to a webhook that may be away."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._utils.interrupts import raise_interrupts_as
 
 from browse_assets import incidents
 from browse_assets.incident_sensor import run_failure_sensor
@@ -43,6 +46,12 @@ def fail_on_purpose() -> None:
 @dg.op
 def fail_by_name() -> None:
     raise dg.Failure(f"Nothing known of {MAIL}.")
+
+
+@dg.op
+def be_ended() -> None:
+    with raise_interrupts_as(DagsterExecutionInterruptedError):  # as Dagster runs a step
+        signal.raise_signal(signal.SIGINT)
 
 
 def job_of(*ops: Any) -> dg.JobDefinition:
@@ -90,6 +99,11 @@ def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append({"type": self.headers["Content-Type"], **json.loads(body)})
             self.send_response(statuses[min(len(received), len(statuses)) - 1])
+            self.send_header("Location", "/moved")  # which only an answer of 3xx means
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -161,6 +175,14 @@ def test_no_value_of_a_person_is_told(op: Any, said: str, sensor: Sensor, wareho
     assert MAIL not in repr(warehouse("SELECT * FROM incidents"))
 
 
+def test_a_run_that_was_ended_with_the_ui_is_no_incident(sensor: Sensor, warehouse: Any) -> None:
+    ended, failed = sensor.fail(be_ended), sensor.fail(fail_on_purpose)
+    statuses = [run.status for run in sensor.instance.get_runs(dg.RunsFilter(run_ids=[ended, failed]))]
+    assert statuses == [dg.DagsterRunStatus.FAILURE] * 2
+    assert sensor.look() == "1 failed runs noted in the table incidents."
+    assert warehouse("SELECT run_id FROM incidents") == [(failed,)]
+
+
 def test_a_run_that_was_killed_has_no_step_and_chosen_assets_no_job() -> None:
     killed = describe("r", "__ASSET_JOB", AT, [], "/home/ann/data")
     assert killed.failed_steps == ()
@@ -217,6 +239,14 @@ def test_a_webhook_that_stays_away_is_given_up_and_said(
     assert warehouse(ROWS)[0][3:] == ("given up", MOST_ATTEMPTS, "ConnectionRefusedError")
     assert sensor.look() == "No run has failed."
     assert {state for (state,) in warehouse("SELECT webhook FROM incidents")} <= set(WEBHOOK_STATES)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_address_that_has_moved_was_told_nothing(status: int) -> None:
+    """A page that comes by GET from the new address, such as a login, is no delivery."""
+    with webhook([status]) as (address, received):
+        assert post(address, Incident("r", "j", AT, (), "m", "w")) == f"HTTP {status}"
+        assert len(received) == 1
 
 
 def test_a_webhook_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

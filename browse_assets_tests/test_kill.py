@@ -23,7 +23,7 @@ from browse_assets.sample_panel.truth import write_panel
 from browse_assets.settings import Settings, load_settings
 from browse_assets.tables import TABLES, tables_of
 from browse_assets_tests.conftest import run_python, table_hash
-from browse_assets_tests.prepared import SECRET, topic_training
+from browse_assets_tests.prepared import SECRET, topic_training, undrawn_code
 
 # Ids of the training, of the load and of the code, and the file's time: they tell runs apart, not contents.
 RUN_COLUMNS = {"load_id", "mlflow_run_id", "model_version", "modified_ns", "mlflow_run", "fingerprint", "rules"}
@@ -38,7 +38,7 @@ TASTES = (
 # Imports everything once (10 s), then runs `make run` with a small training in a fork for each order on its
 # stdin, killed at a point (table, moment) or not at all; answers with the exit code.
 SERVER = """
-import json, os, signal, sys, threading
+import functools, json, os, signal, sys, threading
 from contextlib import contextmanager
 
 import matplotlib.pyplot, mlflow.sklearn, numpy, pandas, pyarrow, skops.io, sklearn.calibration, sklearn.ensemble
@@ -46,7 +46,7 @@ import mlflow.data.pandas_dataset, mlflow.store.tracking.sqlalchemy_store
 import mlflow.store.model_registry.sqlalchemy_store
 from browse_assets import resources, run
 from browse_assets import definitions
-from browse_assets.analysis import churn, churn_scores, churn_tuning, figures, hosts, interest, segments
+from browse_assets.analysis import churn, churn_scores, churn_tuning, hosts, interest, segments
 from browse_assets.analysis.topic_training import TopicTraining
 from browse_assets.assets import churn_logging, topics
 from browse_assets.assets.state import rules_version
@@ -56,9 +56,12 @@ with numpy.load(os.environ["TOPIC_TRAINING"], allow_pickle=False) as parts:
     assert str(parts["rules"]) == rules_version()
     trained = TopicTraining.from_arrays(parts)
 topics._training = lambda rules: trained
+# Five trainings of all candidates would be half of the test, and nothing here is about them: of two models, one is good
+# enough for a champion.
+small = ("dummy", "one_rule", "decision_tree", "random_forest")
+churn.train_churn = functools.partial(churn.train_churn, candidates=small)
 churn_tuning.TRIALS.update(dict.fromkeys(churn_tuning.TRIALS, 1))
 churn_tuning.DEFAULTS["random_forest"]["n_estimators"] = 20
-figures.png_base64 = lambda figure: ""  # drawing takes half of a run
 mlflow.log_figure = lambda *arguments: None
 insert_rows, transaction, log_candidate = resources.insert_rows, resources.transaction, churn_logging._log_candidate
 
@@ -131,6 +134,9 @@ for line in sys.stdin:
             os._exit(code)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+# Fourteen runs are in the set-up: 390 s where two other jobs share the cores, and more where more do.
+pytestmark = pytest.mark.timeout(1_800)
 
 Point = tuple[str, str]
 State = dict[str, str]
@@ -228,8 +234,8 @@ def read_state(settings: Settings) -> State:
 class RunServer:
     """Runs of the job, each in a process of its own, without importing everything each time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._process = run_python(SERVER, settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, settings: Settings, undrawn: str) -> None:
+        self._process = run_python(undrawn + SERVER, settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self, settings: Settings, point: Point | None = None) -> tuple[int, str]:
         """Exit code (negative: the signal that killed it) and output of one run."""
@@ -286,7 +292,7 @@ def installation(folder: Path, environment: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch) -> Story:
+def story(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch, shared_folder: Path) -> Story:
     panel = tmp_path_factory.mktemp("panel")
     write_panel(panel, people=30, days=DAYS, seed=3, end=LAST_DAY)
     first, *later = sorted((panel / "inbox").iterdir())
@@ -295,7 +301,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPa
     start, other, undisturbed = (installation(home / name, environment) for name in ("1", "2", "undisturbed"))
     start.inbox.mkdir(parents=True)
     shutil.copy2(first, start.inbox)
-    servers = [RunServer(start), RunServer(start)]
+    undrawn = undrawn_code(shared_folder)
+    servers = [RunServer(start, undrawn) for _ in LANES]
     try:
         finished_state(servers[0], start)
         shutil.copytree(panel / "customers", start.customers, dirs_exist_ok=True)

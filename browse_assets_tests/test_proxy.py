@@ -107,6 +107,13 @@ def test_a_viewers_password_opens_no_door_of_the_admin(started: Proxy) -> None:
     assert set(started.statuses(*({"path": path, "user": "viewer"} for path in crooked))) == {401}
 
 
+def test_a_door_without_its_last_slash_points_to_the_one_with_it(started: Proxy) -> None:
+    """The one thing that is told without a password: nginx redirects before it asks for one."""
+    for door in ("/dagster", "/view", "/mlflow", "/view-mlflow"):
+        answer = started.ask(f"{door}?a=b")
+        assert (answer.status, answer.headers["location"]) == (301, f"{door}/")
+
+
 def test_the_first_page_links_what_the_user_may_open(started: Proxy) -> None:
     for user, doors in {"viewer": 2, "admin": 4}.items():
         answer = started.ask("/", user)
@@ -207,6 +214,13 @@ def test_with_tls_the_plain_port_only_points_to_it(proxy: Proxy) -> None:
         assert plain.status == 301
         assert plain.headers["location"] == f"https://127.0.0.1:{proxy.tls_port}{path.split('?')[0]}"
         assert "set-cookie" not in plain.headers
+    # A line break in the path stays coded: decoded, it would end the header and begin another.
+    for tls in (False, True):
+        with socket.create_connection(("127.0.0.1", proxy.tls_port if tls else proxy.port), timeout=60) as plainly:
+            plainly.sendall(b"GET /a%0d%0aSet-Cookie:%20b=c?d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            head = plainly.makefile("rb").read().split(b"\r\n\r\n")[0]
+        assert f"Location: https://x:{proxy.tls_port}/a%0d%0aSet-Cookie:%20b=c".encode() in head.split(b"\r\n")
+        assert b"\r\nSet-Cookie" not in head
     certificate = (proxy.state / "self-signed.crt").read_bytes()
     proxy.stop()
     proxy.start({**PASSWORDS, "BROWSE_TLS": "on"})

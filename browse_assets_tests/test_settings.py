@@ -1,4 +1,4 @@
-"""Where people find the two UIs: BROWSE_DAGSTER_PUBLIC_URL, BROWSE_MLFLOW_PUBLIC_URL, and what stands in for them."""
+"""What the environment says: where people find the two UIs, and all that cannot be used, named at once."""
 
 import pytest
 
@@ -72,3 +72,26 @@ def test_an_engine_that_cannot_be_is_refused_without_quoting_it(
     with pytest.raises(SettingsError, match=f"^{variable} ") as caught:
         load_settings()
     assert text not in str(caught.value)
+
+
+def test_all_that_is_wrong_is_named_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "BROWSE_AS_OF": "s3cret",
+        "BROWSE_CHURN_VALUES": "1,2",
+        "BROWSE_DAGSTER_PORT": "0",
+        "BROWSE_DAGSTER_POSTGRES_URL": "mysql://s3cret",
+        "BROWSE_MODELLED_ATTRIBUTES": "religion",
+        "BROWSE_WEBHOOK_URL": "file:///s3cret",
+    }
+    for variable, value in wrong.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=r"^mend this first") as caught:
+        load_settings()
+    said = str(caught.value)
+    assert sorted(line.split()[1] for line in said.splitlines()[1:]) == sorted(wrong)
+    assert "s3cret" not in said
+
+
+def test_none_of_the_attributes_is_a_choice(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSE_MODELLED_ATTRIBUTES", "none")
+    assert load_settings().modelled_attributes == ()

@@ -125,6 +125,12 @@ def test_the_second_request_means_at_once(started: list[subprocess.Popen[str]]) 
     assert_gone(children)
 
 
+def test_where_there_is_no_ps_the_process_itself_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a slim container; an error there would leave a process that no signal but SIGKILL ends."""
+    monkeypatch.setenv("PATH", "")
+    assert descendants(os.getpid()) == []
+
+
 def test_signals_are_as_before_afterwards() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     with stop_requests(print) as stop:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from browse_assets import ui
+from browse_assets.server_process import in_words
 from browse_assets.settings import SettingsError, load_settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 from browse_assets_tests.ui_process import RunningUi, fetch, free_port, group_is_alive, listens, start_ui
@@ -35,6 +36,29 @@ mutation {
 }
 """
 STARTED_RUNS = "{ runsOrError(filter: {statuses: [STARTED]}) { ... on Runs { results { runId } } } }"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "2026-11-23 13:42:32 +0000 - dagster - DEBUG - data_refresh - 92082dba-5f12-476c-b1ea-b26599984ac1 - 21513 "
+            '- RUN_START - Started execution of run for "data_refresh".',
+            "13:42:32 run 92082dba of data_refresh started",
+        ),
+        (
+            "2026-11-23 13:48:22 +0000 - dagster - ERROR - __ASSET_JOB - 191d96ca-79ad-450f-a092-30bb23831ab2 - 32762 "
+            '- RUN_FAILURE - Execution of run for "__ASSET_JOB" failed.',
+            "13:48:22 run 191d96ca of chosen assets failed; its page says why",
+        ),
+        (
+            "2026-11-23 13:48:22 +0000 - dagster.daemon - ERROR - no run",
+            "2026-11-23 13:48:22 +0000 - dagster.daemon - ERROR - no run",
+        ),
+    ],
+)
+def test_lines_about_runs_are_told_in_words(line: str, words: str) -> None:
+    assert in_words(line) == words
 
 
 @pytest.fixture(scope="module")

@@ -53,14 +53,10 @@ SKOPS_TRUSTED_TYPES = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline refers to it
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # a spline of scipy 1.17 (Python 3.11) refers to it
     "scipy.interpolate._bsplines.BSpline",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
+    "scipy.interpolate._bsplines._BSpline",  # to which the former hands over from scipy 1.18 (Python 3.12) on
     "sklearn.compose._column_transformer.make_column_selector",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",

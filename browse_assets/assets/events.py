@@ -16,6 +16,7 @@ from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, tab
 from browse_assets.assets.scrubbing import scrub_admitted_events
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.engine.choice import bring_back, computing, result_of
+from browse_assets.preflight import require_ready
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
@@ -89,6 +90,7 @@ def raw_events(context: dg.AssetExecutionContext, databases: Databases) -> dg.Ma
     person on the same URL at the same time, to 1 µs, are one.
     """
     settings = databases.settings
+    require_ready(settings)
     keys = load_keys(settings)
     with databases.open(vault="write") as con:
         empty_scratch(settings)

@@ -7,12 +7,11 @@ evidence (`analysis/interest.py`).
 
 import csv
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
 
-from browse_assets.analysis.finance_hosts import HostWord, HostWords, describe_finance_hosts, words_in_hosts
-from browse_assets.analysis.hosts import public_suffix
 from browse_assets.assets.events import scrubbed_events
 from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, grouped_bar_plot, table_result
@@ -22,6 +21,9 @@ from browse_assets.resources import WRITER_POOL, Databases, insert_rows, load_re
 from browse_assets.settings import REFERENCE_DIR
 from browse_assets.sql import read_sql
 from browse_assets.tables import FINANCE_FLAGS, FINANCE_PRODUCTS, FORBIDDEN_USES, NEVER_TOLD_PRODUCTS, PAGE_FINANCE
+
+if TYPE_CHECKING:
+    from browse_assets.analysis.finance_hosts import HostWord, HostWords
 
 # What of a page the patterns are matched on.
 _TEXTS = {
@@ -129,6 +131,9 @@ def judge_pages(con: duckdb.DuckDBPyConnection, since: int) -> None:
 
 def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
     """Make `finance_sites`: financial sites by the lists, and by their names where no list knows them."""
+    from browse_assets.analysis.finance_hosts import HostWords, describe_finance_hosts, words_in_hosts
+    from browse_assets.analysis.hosts import public_suffix  # tldextract and pyarrow: 0.3 s
+
     domains = con.execute(
         "SELECT DISTINCT domain FROM scrubbed_events WHERE load_id > ? ORDER BY 1", [since]
     ).fetchall()
@@ -144,12 +149,16 @@ def _find_sites(con: duckdb.DuckDBPyConnection, since: int) -> None:
     )
 
 
-def host_words() -> HostWords:
+def host_words() -> "HostWords":
     """The words by which names of banks, lenders and insurers are known."""
+    from browse_assets.analysis.finance_hosts import HostWords
+
     return HostWords([word for word in _listed_words() if word.meaning != "object"])
 
 
-def _listed_words() -> list[HostWord]:
+def _listed_words() -> "list[HostWord]":
+    from browse_assets.analysis.finance_hosts import HostWord
+
     with (REFERENCE_DIR / "finance_host_words.csv").open(encoding="utf-8", newline="") as file:
         return [HostWord(*row.values()) for row in csv.DictReader(file)]
 

@@ -14,13 +14,14 @@ from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.inbox import InboxFile, content_id, list_inbox, unknown_files
-from browse_assets.readers.staging import stage
 from browse_assets.resources import Keys, insert_rows, line_of, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
 from browse_assets.tombstones import read_tombstones
 
+# Lists of tags and the first row of each page view are in memory while a slice is folded: half a gigabyte for as many.
+SLICE_ROWS = 1_000_000
 _VAULT_TABLES = ("raw_events", "raw_rejected", "raw_customers", "raw_files")
 
 
@@ -75,13 +76,19 @@ def load_inbox(
 def _choose_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[list[InboxFile], str]:
     files = list_inbox(settings.inbox)
     has_real = con.execute("SELECT count(*) FROM vault.raw_files WHERE origin = 'inbox'").fetchone()
-    if files or (has_real and has_real[0]) or _has_own_customers(settings):
+    if files or (has_real and has_real[0]) or _has_own_customers(con, settings):
         return files, "inbox"
     return list_inbox(SAMPLE_DIR / "inbox"), "sample"
 
 
-def _has_own_customers(settings: Settings) -> bool:
-    """Customers of one's own are real people, with or without browsing; a consent table alone is nobody yet."""
+def _has_own_customers(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Customers of one's own are real people, with or without browsing; a consent table alone is nobody yet.
+
+    Those that the vault holds are one's own where it holds no sample, also when their folder is gone.
+    """
+    stored = con.execute("SELECT count(*) FROM vault.raw_customers WHERE source_table <> ?", [CONSENT]).fetchone()
+    if stored and stored[0] and not _has_sample(con):
+        return True
     names = {f"{table}{ending}" for table in CUSTOMER_TABLES if table != CONSENT for ending in (".csv", ".parquet")}
     return any((settings.customers / name).is_file() for name in sorted(names))
 
@@ -134,14 +141,17 @@ def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
 def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
     columns = ", ".join(f'"{column.name}" {column.type}' for column in STAGED_ROWS.columns)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged_rows ({columns}, file_id VARCHAR, file_order BIGINT, "
-        "source VARCHAR, written_at TIMESTAMP, page_url VARCHAR, raw_host VARCHAR, event_id UUID)"
+        f"CREATE OR REPLACE TEMP TABLE staged_rows ({columns}, file_order BIGINT, position BIGINT, "
+        "written_at TIMESTAMP, other_page VARCHAR, raw_host VARCHAR, event_id UUID)"
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE staged_files (file_order BIGINT, file_id VARCHAR, source VARCHAR)")
 
 
 def _stage_file(
     con: duckdb.DuckDBPyConnection, outcome: FileOutcome, order: int, settings: Settings, keys: Keys
 ) -> FileOutcome:
+    from browse_assets.readers.staging import stage  # pyarrow: 0.2 s
+
     file = outcome.file
     owner = file.owner or outcome.file_id
     format_name: str | None = None
@@ -171,12 +181,11 @@ def _stage_file(
 def _insert_staged(
     con: duckdb.DuckDBPyConnection, file_id: str, order: int, source: str, written_at: datetime, keys: Keys
 ) -> None:
+    con.execute("INSERT INTO staged_files VALUES (?, ?, ?)", [order, file_id, source])
     con.execute(
         "INSERT INTO staged_rows BY NAME " + read_sql("staged_rows"),
         {
-            "file_id": file_id,
             "file_order": order,
-            "source": source,
             "written_at": written_at,
             "event_key": keys.event,
         },
@@ -218,7 +227,7 @@ def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
     con.execute(
         """
         UPDATE staged_rows
-        SET page_url = borrowed.page_url, raw_host = url_host(borrowed.page_url), reason = NULL,
+        SET other_page = borrowed.page_url, raw_host = url_host(borrowed.page_url), reason = NULL,
             event_id = page_view_id($event_key, user_id, event_time, borrowed.page_url)
         FROM borrowed_pages AS borrowed
         WHERE staged_rows.file_order = borrowed.file_order
@@ -240,8 +249,6 @@ def _judge_rows(con: duckdb.DuckDBPyConnection, keys: Keys) -> None:
         """
     )
     con.unregister("described_hosts")
-    con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
-    con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
 
 
 def _next_load(con: duckdb.DuckDBPyConnection) -> int:
@@ -275,8 +282,55 @@ def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcom
     con.execute("DELETE FROM vault.raw_files WHERE status = 'failed' AND list_contains(?, path)", [paths])
 
 
+def _slices(con: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
+    """Spans of whole minutes in order, of about SLICE_ROWS rows each, that hold all rows without a reason against them.
+
+    The rows of one page view have one time, so what comes of them does not depend on where slices end.
+    """
+    starts = con.execute(
+        """
+        SELECT min(minute) FROM (
+            SELECT minute, sum(rows) OVER (ORDER BY minute) - rows AS rows_before FROM (
+                SELECT date_trunc('minute', event_time) AS minute, count(*) AS rows
+                FROM staged_rows WHERE reason IS NULL GROUP BY minute))
+        GROUP BY rows_before // $rows ORDER BY 1
+        """,
+        {"rows": SLICE_ROWS},
+    ).fetchall()
+    cuts = [start for (start,) in starts]
+    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no rows, no slice
+
+
 def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE slice_counts "
+        "(file_order BIGINT, accepted BIGINT, folded BIGINT, duplicates BIGINT)"
+    )
+    for since, until in _slices(con):
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW slice_rows AS SELECT * FROM staged_rows WHERE reason IS NULL "
+            f"AND event_time >= TIMESTAMP '{since}' AND event_time < TIMESTAMP '{until}'"
+        )
+        _write_slice(con, load_id)
+    con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
+    _write_rejected(con, load_id)
+
+
+def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
+    con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
+    con.execute(
+        """
+        INSERT INTO slice_counts
+        SELECT file_order, count(*) FILTER (coalesce(outcome, 'accepted') = 'accepted'),
+            count(*) FILTER (outcome = 'folded'), count(*) FILTER (outcome = 'duplicate')
+        FROM slice_rows
+        LEFT JOIN row_outcomes USING (position)
+        GROUP BY file_order
+        """
+    )
     insert_rows(con, RAW_EVENTS, read_sql("raw_events"), {"load_id": load_id})
+    if con.execute("SELECT 1 FROM row_outcomes WHERE is_known LIMIT 1").fetchone() is None:
+        return
     con.execute(
         """
         UPDATE vault.main.raw_events
@@ -284,8 +338,8 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
             load_id = $load_id
         FROM (
             SELECT event_id, flatten(list(staged.metadata)) AS metadata
-            FROM staged_rows AS staged
-            JOIN row_outcomes AS outcomes USING (event_id, file_order, row_number)
+            FROM slice_rows AS staged
+            JOIN row_outcomes AS outcomes USING (event_id, position)
             WHERE outcomes.outcome = 'folded' AND outcomes.is_known
             GROUP BY event_id
         ) AS more
@@ -293,6 +347,9 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         """,
         {"load_id": load_id},
     )
+
+
+def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
     shown = ", ".join(
         f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in ("row_number", "reason", "raw_text")
     )
@@ -300,9 +357,9 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         con,
         RAW_REJECTED,
         f"""
-        SELECT *, CASE WHEN reason NOT IN ('erased', 'expired')
+        SELECT file_id, row_number, reason, CASE WHEN reason NOT IN ('erased', 'expired')
                 THEN coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) END AS row, $load_id AS load_id
-        FROM staged_rows WHERE reason IS NOT NULL ORDER BY file_order, row_number
+        FROM staged_rows JOIN staged_files USING (file_order) WHERE reason IS NOT NULL ORDER BY position
         """,
         {"load_id": load_id},
     )

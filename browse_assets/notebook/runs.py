@@ -3,8 +3,8 @@
 What belongs here: finding the runs behind the tables, logging an ablation beside the training that it is of. What does
 not: how the ablation is computed (`analysis/churn_ablation.py`), what is said of it (`accuracy.py`).
 
-The ablation is no asset: no table and nobody's score depends on it, and `make run` need not take its seconds (6 CPU s
-on the sample) at each training. It is made once for each training, where the notebook may write.
+The ablation is no asset: no table and nobody's score depends on it, and `make run` need not take its seconds at each
+training. It is made once for each training, where the notebook may write.
 """
 
 from pathlib import Path

@@ -26,11 +26,10 @@ from browse_assets.readers.text import (
     unpack,
 )
 
+# Rows name their person, and an extension collected them. In SQL the same list stands as literals.
+PANEL_FORMATS = ("csv", "jsonl", "json_array", "parquet")
 FORMATS = (
-    "csv",
-    "jsonl",
-    "json_array",
-    "parquet",
+    *PANEL_FORMATS,
     "chrome",
     "firefox",
     "safari",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from browse_assets.foreseen import ForeseenError
-from browse_assets.reference.sites import registrable_domains
 
 # Leading columns that identify a row, for the lists that users may add to.
 KEY_COLUMNS = {
@@ -114,8 +113,9 @@ def _read_own(path: Path, columns: list[str]) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ReferenceFileError(f"{_shown(path)}: not a CSV file in UTF-8; save it as one") from error
+    except (UnicodeDecodeError, csv.Error):
+        # Without the cause, which would be told in its place.
+        raise ReferenceFileError(f"{_shown(path)}: not a CSV file in UTF-8; save it as one") from None
     header = lines[0] if lines else []
     missing = [column for column in columns if column not in header and column not in _OPTIONAL]
     unknown = [column for column in header if column not in columns]
@@ -144,6 +144,8 @@ def unused_own_files(folder: Path) -> list[Path]:
 def _problems_of_values(
     path: Path, rows: list[dict[str, str]], allowed: dict[str, set[str]], is_pattern: Callable[[str], bool]
 ) -> Iterator[str]:
+    from browse_assets.reference.sites import registrable_domains  # tldextract and pyarrow: 0.4 s
+
     registrable = set(registrable_domains(row["domain"] for row in rows if "domain" in row))
     for number, row in enumerate(rows, start=2):
         where = f"{_shown(path)}, line {number}"

@@ -6,7 +6,6 @@ What belongs here: which row wins. What does not: reading and checking the files
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from browse_assets.reference.files import (
     KEY_COLUMNS,
@@ -34,6 +33,8 @@ def merge_own_rows(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> N
         _delete_rows(con, name, _own_rows(con, "domains", folder), "AND kind <> 'search_engine'")
     _delete_rows(con, name, own)
     if own:
+        import pyarrow as pa  # 0.2 s, and most have no own rows
+
         con.register("own_rows", pa.table(own.columns_of_rows()))
         con.execute(f"INSERT INTO reference_{name} SELECT * FROM own_rows")
         con.unregister("own_rows")
@@ -68,6 +69,8 @@ def _own_rows(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> OwnRow
 def _delete_rows(con: duckdb.DuckDBPyConnection, name: str, own: OwnRows | None, where: str = "") -> None:
     """Delete the rows of a list with a key that own rows have."""
     if own:
+        import pyarrow as pa
+
         key = ", ".join(own.columns[: own.key_width])
         con.register("own_rows", pa.table(own.columns_of_rows()))
         con.execute(f"DELETE FROM reference_{name} WHERE ({key}) IN (SELECT ({key}) FROM own_rows) {where}")

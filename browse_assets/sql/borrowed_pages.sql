@@ -7,7 +7,8 @@ WITH missing AS (
     SELECT DISTINCT file_order, user_id, event_time FROM staged_rows WHERE reason = 'no_url'
 ),
 together AS (
-    SELECT staged.file_order, staged.row_number, staged.page_url, staged.user_id, staged.event_time,
+    SELECT staged.file_order, staged.row_number, CASE WHEN reason IS NULL THEN coalesce(other_page, url) END AS page_url,
+        staged.user_id, staged.event_time,
         len(staged.metadata) > 0 AS has_tags
     FROM staged_rows AS staged
     SEMI JOIN missing USING (file_order, user_id, event_time)

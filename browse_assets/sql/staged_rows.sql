@@ -1,16 +1,18 @@
 -- What: one row per row of an input file, with the page it is about, the reason against it so far, and
 --   the id of the page view that it belongs to.
--- Columns: those of its reader (tables.py: staged_rows), then file_id, file_order, source, written_at,
---   page_url (the row's URL, else the one in its metadata), raw_host, event_id (NULL with a reason).
+-- Columns: those of its reader (tables.py: staged_rows), then file_order, position (file_order and
+--   row_number as one number), written_at, other_page (what the page is known by, trimmed or from the metadata,
+--   where that is not `url` as it stands), raw_host, event_id (NULL with a reason).
 -- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
---   https://example.com/a, whose host is example.com.
+--   https://example.com/a (other_page), whose host is example.com.
 -- Not here: private hosts and rows whose page another row names (both need more than the row itself).
--- Needs: macros.sql; a relation reader_rows; $file_id, $file_order, $source, $written_at, $event_key.
+-- To trim every address would cost as much as its host: only those with a space at either end are.
+-- Needs: macros.sql; a relation reader_rows; $file_order, $written_at, $event_key.
 WITH located AS (
     SELECT
         *,
         coalesce(
-            nullif(trim(url), ''),
+            CASE WHEN starts_with(url, ' ') OR ends_with(url, ' ') THEN nullif(trim(url), '') ELSE nullif(url, '') END,
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'og:url')[1].content), ''),
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) = 'canonical')[1].content), ''),
             nullif(trim(list_filter(metadata, lambda tag: lower(tag.name) IN ('twitter:url', 'al:web:url'))[1].content), '')
@@ -37,10 +39,10 @@ judged AS (
     FROM hosted
 )
 SELECT
-    *,
-    $file_id AS file_id,
+    * EXCLUDE (page_url),
     $file_order::BIGINT AS file_order,
-    $source AS source,
+    $file_order::BIGINT * 1000000000000 + row_number AS position,
+    CASE WHEN page_url IS DISTINCT FROM url THEN page_url END AS other_page,
     $written_at::TIMESTAMP AS written_at,
     CASE WHEN reason IS NULL THEN page_view_id($event_key, user_id, event_time, page_url) END AS event_id
 FROM judged;

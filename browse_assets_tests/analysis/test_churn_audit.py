@@ -241,17 +241,31 @@ def test_warnings_do_not_fail_the_audit() -> None:
 
 
 @pytest.mark.parametrize("leak", ["order", "key"])
-def test_identifiers_that_tell_fail(leak: str) -> None:
+def test_identifiers_that_tell_fail(leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows stored in the order of their outcome, or keys given out in it."""
+    monkeypatch.setattr(churn_audit, "PERMUTATIONS", 9)
     sorted_rows = SNAPSHOTS.sort_values(["churned", "pause"], ignore_index=True)
     if leak == "key":
         keys = [f"{i:032x}" for i in range(len(sorted_rows))]
         sorted_rows = sorted_rows.assign(user_key=keys).sample(frac=1, random_state=2)
     labelled = churn_audit._latest_labelled(sorted_rows)
     assert labelled["user_key"].is_unique
-    row = churn_audit._alone(IDENTIFIERS, labelled, churn_audit._identifiers(labelled), 1, most={"low": 0.5})
+    row = churn_audit._alone(IDENTIFIERS, labelled, churn_audit._identifiers(labelled), 1, by_chance=0.5)
     assert not row["passed"]
     assert row["low"] > 0.9
+    assert row["detail"].endswith("none of 9 permuted outcomes told as well")
+
+
+def test_keys_that_tell_by_chance_are_no_leak() -> None:
+    """Random keys of 120 people of whom 12 leave: permuted outcomes are told as well as theirs."""
+    rng = np.random.default_rng(4)
+    churned = rng.permutation(np.arange(120) < 12)
+    labelled = pd.DataFrame({"user_key": [rng.bytes(16).hex() for _ in churned], "churned": churned})
+    labelled["position"] = labelled["user_key"].rank()
+    row = churn_audit._alone(IDENTIFIERS, labelled, churn_audit._identifiers(labelled), 1, by_chance=0.1)
+    assert row["low"] > 0.1
+    assert row["passed"]
+    assert "the last of" in row["detail"]
 
 
 def test_coverage_that_tells_is_a_warning() -> None:

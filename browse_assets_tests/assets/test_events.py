@@ -323,8 +323,10 @@ def test_names_go_where_a_model_is_set(
 ) -> None:
     """With a stand-in for the model, which is no default dependency; the next run without it makes all anew."""
 
+    stand_in = str(settings.data_dir)  # a folder that is there, as a model may be
+
     def find(texts: list[str], model: str) -> list[list[tuple[int, int]]]:
-        assert model == "stand-in"
+        assert model == stand_in
         return [[(place, place + 10)] if (place := text.find("Ann Miller")) >= 0 else [] for text in texts]
 
     monkeypatch.setattr("browse_assets.analysis.names.find_names", find)
@@ -339,7 +341,7 @@ def test_names_go_where_a_model_is_set(
         "By Ann Miller",
     ]
     write_panel(settings.inbox / "p.csv", [row], header)
-    monkeypatch.setenv("BROWSE_NER_MODEL", "stand-in")
+    monkeypatch.setenv("BROWSE_NER_MODEL", stand_in)
     materialize("raw_events", "input_files", "scrubbed_events")
     kept = "SELECT title, metadata[1].content FROM scrubbed_events"
     assert warehouse(kept) == [("{name} at home", "By {name}")]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from browse_assets.assets import loading
 from browse_assets.settings import Settings
 from browse_assets_tests.conftest import REAL_FILES, sqlite_count
 
@@ -31,6 +32,13 @@ def view(user: str, time: str, url: str, name: str = "", content: str = "") -> l
     return [user, "192.0.2.1", time, url, name, content]
 
 
+@pytest.fixture(params=[loading.SLICE_ROWS, 1], ids=["whole", "in slices"])
+def slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load in one piece, and one in as many as there are minutes."""
+    monkeypatch.setattr(loading, "SLICE_ROWS", request.param)
+
+
+@pytest.mark.usefixtures("slices")
 def test_rows_are_accepted_folded_duplicate_or_rejected(
     settings: Settings, materialize: Materialize, warehouse: Query
 ) -> None:
@@ -101,6 +109,7 @@ def test_url_comes_from_the_metadata_of_the_rows_together(
     ]
 
 
+@pytest.mark.usefixtures("slices")
 def test_same_content_and_overlaps_double_nothing(
     settings: Settings, materialize: Materialize, warehouse: Query
 ) -> None:
@@ -117,6 +126,7 @@ def test_same_content_and_overlaps_double_nothing(
     assert warehouse("SELECT * FROM vault.raw_events ORDER BY event_id") == before
 
 
+@pytest.mark.usefixtures("slices")
 def test_a_later_file_adds_its_tags_to_a_known_page_view(
     settings: Settings, materialize: Materialize, warehouse: Query
 ) -> None:
@@ -166,18 +176,18 @@ def test_a_failed_file_is_tried_again_when_it_changes(
 def test_a_reader_that_crashes_fails_its_file_alone(
     settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from browse_assets.assets import loading
+    from browse_assets.readers import staging
 
     write_panel(settings.inbox / "1.csv", [view("ann", "2024-05-01T10:00:00Z", "https://example.com/1")])
     write_panel(settings.inbox / "2.csv", [view("ann", "2024-05-01T10:00:00Z", "https://example.com/2")])
-    stage = loading.stage
+    stage = staging.stage
 
     def fragile(con: Any, path: Path, **kwargs: Any) -> Any:
         if path.name == "1.csv":
             raise RuntimeError("canary.person@example.com")
         return stage(con, path, **kwargs)
 
-    monkeypatch.setattr(loading, "stage", fragile)
+    monkeypatch.setattr(staging, "stage", fragile)
     materialize(*LOAD)
     assert warehouse("SELECT accepted FROM input_files WHERE status = 'read'") == [(1,)]
     ((reason,),) = warehouse("SELECT reason FROM input_files WHERE status = 'failed'")
@@ -192,8 +202,6 @@ def test_the_sample_leaves_when_the_first_real_file_comes(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    from browse_assets.assets import loading
-
     sample = tmp_path / "sample"
     write_panel(sample / "inbox" / "s.csv", [view("zoe", "2024-05-01T10:00:00Z", "https://example.com/s")])
     monkeypatch.setattr(loading, "SAMPLE_DIR", sample)

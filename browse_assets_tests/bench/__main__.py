@@ -8,6 +8,7 @@ import argparse
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
+from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
 
 COMPARED = ("bare load", "pipeline", "pandas")
@@ -38,13 +40,22 @@ class Results:
     csv_bytes: int = 0
     usages: dict[str, list[Usage]] = field(default_factory=dict)
     stored_bytes: dict[str, int] = field(default_factory=dict)
+    queries: list[str] = field(default_factory=list)
 
     def __getitem__(self, stage: str) -> Usage:
         return median_usage(self.usages[stage])
 
 
-def run(events: int, repeat: int, compared: Sequence[str], folder: Path, say: Callable[[str], None]) -> Results:
-    """Generate the events, then measure every stage `repeat` times, in turn."""
+def run(
+    events: int,
+    repeat: int,
+    compared: Sequence[str],
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    with_queries: bool = False,
+) -> Results:
+    """Generate the events, then measure every stage `repeat` times, in turn; the queries once, after the last."""
     pycache = folder / "pycache"
     results = Results()
     generated = folder / str(events)
@@ -53,14 +64,26 @@ def run(events: int, repeat: int, compared: Sequence[str], folder: Path, say: Ca
     say(f"generating {events:,} page views ...")
     results.csv_rows = measure("generate", csv, generated, pycache).rows
     results.csv_bytes = csv.stat().st_size
-    for _ in range(repeat):
+    for turn in range(repeat):
         for stage in compared:
             with tempfile.TemporaryDirectory(dir=folder) as data:
                 _measure_into(results, stage, csv, Path(data), pycache, say)
         with tempfile.TemporaryDirectory(dir=folder) as data:
             for stage in STAGES:
                 _measure_into(results, stage, csv, Path(data), pycache, say)
+            if with_queries and turn == repeat - 1:
+                _measure_into(results, "profiles", csv, Path(data), pycache, say)
+                results.queries = _query_table(Path(data) / "browse.duckdb")
     return results
+
+
+def _query_table(warehouse: Path) -> list[str]:
+    """Milliseconds of each query, in a process of its own: this one imports no DuckDB."""
+    command = [sys.executable, "-m", "browse_assets_tests.bench.queries", str(PAGE), str(warehouse)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StageFailedError(f"the queries ended with exit code {done.returncode}:\n{done.stderr[-2_000:]}")
+    return done.stdout.splitlines()
 
 
 def _measure_into(
@@ -155,6 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=_count, default=1_000_000, help="page views to generate (default 1,000,000)")
     parser.add_argument("--repeat", type=_positive, default=1, help="measure so often and show medians (default 1)")
     parser.add_argument("--skip-pandas", action="store_true", help="for many events: pandas needs 1.5 GB per million")
+    parser.add_argument(
+        "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
+    )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     chosen = parser.parse_args(arguments)
     compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
@@ -164,8 +190,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("warming up ...")
         for _ in range(2):
             fixed = run(MIN_EVENTS, 1, compared, folder, lambda _: None)
-        results = run(chosen.events, chosen.repeat, compared, folder, _say)
+        results = run(chosen.events, chosen.repeat, compared, folder, _say, with_queries=chosen.queries)
         print(report(results, fixed, chosen.events, chosen.repeat))
+        if chosen.queries:
+            profiles = results["profiles"]
+            _say(f"profiles: {profiles.cpu:.1f} CPU s, {profiles.peak_bytes / 1e6:,.0f} MB at most")
+            print("", *results.queries, sep="\n")
         _say("make serve ...")
         serving = folder / "serving"
         serving.mkdir()

@@ -255,7 +255,7 @@ def test_a_list_that_was_added_to_meanwhile_stays(
         finish()
         raise PrivateDataError("the rest of it is not told here")
 
-    monkeypatch.setattr("browse_assets.removal.erase", erase_slowly)
+    monkeypatch.setattr("browse_assets.erasure.people.erase", erase_slowly)
     resources = {"databases": Databases(), "tracker": ExperimentTracker()}
     erase_user.execute_in_process(instance=home, resources=resources, raise_on_error=False)
     assert not done.exists()

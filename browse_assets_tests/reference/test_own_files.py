@@ -108,8 +108,9 @@ def test_a_wrong_line_is_told_where_and_what_to_do(
     name: str, text: str, message: str, folder: Path, rows: Callable[[str], list[tuple[str, ...]]]
 ) -> None:
     (folder / f"{name}.ours.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ReferenceFileError, match=rf"^data/reference/{name}\.ours\.csv.*{message}"):
+    with pytest.raises(ReferenceFileError, match=rf"^data/reference/{name}\.ours\.csv.*{message}") as caught:
         rows(name)
+    assert caught.value.__cause__ is None  # what an incident and the terminal tell is the first cause
 
 
 def test_what_is_wrong_is_said_where_other_errors_are_withheld(
