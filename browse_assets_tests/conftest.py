@@ -43,6 +43,8 @@ LONGEST = (
     "test_full_run.py",
     "test_privacy.py",
     "test_kill.py",
+    "engine/test_spark_cluster.py",
+    "engine/test_spark.py",
     "test_notebook.py",
     "test_front_door.py",
     "test_postgres.py",
