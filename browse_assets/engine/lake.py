@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +26,9 @@ ROWS_PER_FILE = 250_000
 
 def _file_key(key: bytes, name: str) -> bytes:
     """AES-GCM wants a key of its own for each file."""
+    from cryptography.hazmat.primitives.hashes import SHA256  # 0.2 s
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"browse_assets/lake/" + name.encode()).derive(key)
 
 
