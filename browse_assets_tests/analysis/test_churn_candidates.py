@@ -18,6 +18,7 @@ from browse_assets.analysis.churn_candidates import (
     SKOPS_TRUSTED_TYPES,
     STACK,
     churn_probability,
+    encode,
     fit_candidate,
     many_valued,
 )
@@ -68,7 +69,7 @@ def stored(name: str) -> tuple[Any, np.ndarray, bytes]:
     x, y = _people()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pipeline = fit_candidate(name, PARAMS[name], x[:150], y[:150], seed=1)
+        pipeline = fit_candidate(name, PARAMS[name], encode(x[:150], y[:150]), seed=1)
         estimator = calibrate(pipeline, x[150:], y[150:])
         return pipeline, churn_probability(estimator, x), skops.io.dumps(estimator)
 
@@ -96,7 +97,7 @@ def test_nothing_is_trusted_without_need() -> None:
 @pytest.mark.parametrize("name", PARAMS)
 def test_a_new_row_with_nothing_known_or_new_texts_is_scored(name: str) -> None:
     x, y = _people()
-    pipeline = fit_candidate(name, PARAMS[name], x, y, seed=1)
+    pipeline = fit_candidate(name, PARAMS[name], encode(x, y), seed=1)
     new = x.head(2).assign(plan=["never seen", None], gap=[1e12, np.nan], history_days=[np.nan, np.nan])
     assert np.isfinite(pipeline.predict_proba(new)).all()
 
@@ -104,9 +105,9 @@ def test_a_new_row_with_nothing_known_or_new_texts_is_scored(name: str) -> None:
 def test_of_many_rows_as_many_as_help_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = _people()
     monkeypatch.setitem(MOST_ROWS, "decision_tree", 100)
-    few = fit_candidate("decision_tree", {"max_depth": 1}, x, y, seed=1)
+    few = fit_candidate("decision_tree", {"max_depth": 1}, encode(x, y), seed=1)
     assert few.named_steps["model"].tree_.n_node_samples[0] == 100
-    again = fit_candidate("decision_tree", {"max_depth": 1}, x, y, seed=1)
+    again = fit_candidate("decision_tree", {"max_depth": 1}, encode(x, y), seed=1)
     assert again.predict_proba(x).tolist() == few.predict_proba(x).tolist()
 
 
@@ -149,7 +150,7 @@ def test_a_curve_finds_what_a_line_cannot() -> None:
     x = pd.DataFrame({"a": rng.normal(size=800), "b": rng.normal(size=800)})
     y = (rng.random(800) < np.where(x["a"].abs() > 1, 0.9, 0.1)).astype(np.intp)
     accuracy = {
-        knots: (fit_candidate(LOGISTIC, {"C": 1.0, "knots": knots}, x, y, seed=1).predict(x) == y).mean()
+        knots: (fit_candidate(LOGISTIC, {"C": 1.0, "knots": knots}, encode(x, y), seed=1).predict(x) == y).mean()
         for knots in (0, 5)
     }
     assert accuracy[5] > 0.85 > accuracy[0] + 0.1

@@ -1,4 +1,4 @@
-"""Churn's training on many snapshots, measured stage by stage: `python -m browse_assets_tests.bench.training 1,000,000`.
+"""Churn's training on many snapshots, stage by stage: `python -m browse_assets_tests.bench.training 1,000,000`.
 
 What belongs here: filling the tables that the asset churn_model reads, materializing it, and what each of its stages
 used. What does not: the snapshots themselves (`snapshots.py`). The asset is run as it is, MLflow and all; stages are
@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,13 +35,14 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("analysis.churn_rows", "training_rows", "features"),
     ("analysis.churn", "labelled_rows", "order"),
     ("analysis.churn", "tuning_folds", "encode folds"),
-    ("analysis.churn", "tune", "tune"),
-    ("analysis.churn", "fit_candidate", "fit"),
+    ("analysis.churn_tuning", "tune", "tune"),
+    ("analysis.churn_fits", "encode", "encode"),
+    ("analysis.churn_fits", "fit_candidate", "fit"),
     ("analysis.churn", "calibrate", "calibrate"),
     ("analysis.churn", "churn_probability", "predict"),
     ("analysis.churn", "resample_metrics", "intervals"),
-    ("analysis.churn", "_random_split_auc", "random split"),
-    ("analysis.churn", "_person_disjoint_auc", "disjoint people"),
+    ("analysis.churn", "random_split_auc_of", "random split"),
+    ("analysis.churn", "person_disjoint_auc_of", "disjoint people"),
     ("analysis.churn", "_importances", "permutation importance"),
     ("analysis.churn_audit", "audit_churn", "audit"),
     ("assets.churn", "read_incumbent", "champion so far"),
@@ -60,8 +62,8 @@ class Stage:
 
     Attributes:
         calls: how many there were.
-        wall: seconds.
-        cpu: user and system seconds of the process.
+        wall: seconds; of stages side by side their sum.
+        cpu: user and system seconds of the thread, or of the process where that is the main one.
         peak_bytes: largest resident memory of the process during any of them.
     """
 
@@ -97,32 +99,43 @@ class TrainingUsage:
 
 
 class Meter:
-    """Times stages, also within each other; the kernel's mark of the largest memory is set back at each border."""
+    """Times stages, also within each other; the kernel's mark of the largest memory is set back at each border.
+
+    A stage of another thread is within what the main thread does meanwhile.
+    """
 
     def __init__(self) -> None:
         self.stages: dict[str, Stage] = {}
-        self._open: list[str] = []
+        self._open: dict[int, list[str]] = {}
+        self._main = threading.get_ident()
+        self._lock = threading.RLock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add what the block uses to the stage."""
-        path = f"{self._open[-1]}/{name}" if self._open else name
-        stage = self.stages.setdefault(path, Stage())
-        self._mark()
-        self._open.append(path)
-        wall, cpu = time.perf_counter(), time.process_time()
+        thread = threading.get_ident()
+        clock = time.process_time if thread == self._main else time.thread_time
+        with self._lock:
+            self._mark()
+            mine = self._open.setdefault(thread, [])
+            above = (mine or self._open.get(self._main) or [""])[-1]
+            path = f"{above}/{name}".removeprefix("/")
+            stage = self.stages.setdefault(path, Stage())
+            mine.append(path)
+        wall, cpu = time.perf_counter(), clock()
         try:
             yield
         finally:
-            stage.calls += 1
-            stage.wall += time.perf_counter() - wall
-            stage.cpu += time.process_time() - cpu
-            self._mark()
-            self._open.pop()
+            with self._lock:
+                stage.calls += 1
+                stage.wall += time.perf_counter() - wall
+                stage.cpu += clock() - cpu
+                self._mark()
+                mine.pop()
 
     def _mark(self) -> None:
         peak = take_peak_bytes()
-        for path in self._open:
+        for path in (path for paths in self._open.values() for path in paths):
             self.stages[path].peak_bytes = max(self.stages[path].peak_bytes, peak)
 
     def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
