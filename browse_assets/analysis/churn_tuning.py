@@ -4,7 +4,8 @@ Here: what is tuned between which limits, the search, when a gain counts, the we
 candidate is made of (`churn_candidates`), who is in which fold (`churn`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,15 +144,22 @@ def tuning_folds(
 
 def tune_all(names: Sequence[str], folds: Sequence[TuningFold], *, seed: int, workers: int = 1) -> dict[str, Tuned]:
     """Each candidate as `tune` tunes it, so many at a time."""
+    # Here too: what one thread found, and sets again, another would hear.
+    with _quiet_optuna():
+        found = side_by_side(lambda name: tune(name, folds, seed=seed), names, workers)
+    return dict(zip(names, found, strict=True))
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
     import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        found = side_by_side(lambda name: tune(name, folds, seed=seed), names, workers)
+        yield
     finally:
         optuna.logging.set_verbosity(before)
-    return dict(zip(names, found, strict=True))
 
 
 def tune(name: str, folds: Sequence[TuningFold], *, seed: int) -> Tuned:
@@ -191,12 +199,13 @@ def tune(name: str, folds: Sequence[TuningFold], *, seed: int) -> Tuned:
         held_out[trial.number] = np.concatenate(parts)
         return round(loss, 9)
 
-    study = optuna.create_study(
-        direction="minimize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, asked // 3)),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
-    )
-    study.optimize(objective, n_trials=asked)
+    with _quiet_optuna():
+        study = optuna.create_study(
+            direction="minimize",
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, asked // 3)),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
+        )
+        study.optimize(objective, n_trials=asked)
     losses = {number: _surprise(p, _outcomes(folds)) for number, p in held_out.items()}
     best = min(losses, key=lambda number: (round(float(losses[number].mean()), 9), number))
     if not surely_less(losses[best], losses[0], _people(folds)):

@@ -204,11 +204,15 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: "dict
     # After the model, whose page shows them then: before, MLflow would copy them one by one (0.4 s).
     mlflow.log_metrics(_metrics({**row, **extra}), model_id=info.model_id)
     outcome, p = training.predictions["churned"], training.predictions[name]
-    mlflow.log_figure(figures.confusion_figure(outcome, p >= row["threshold"]), "figures/confusion.png")
-    mlflow.log_figure(figures.calibration_figure(outcome, {name: p}), "figures/calibration.png")
+    pictures = {
+        "confusion": figures.confusion_figure(outcome, p >= row["threshold"]),
+        "calibration": figures.calibration_figure(outcome, {name: p}),
+    }
     mine = training.importances[training.importances["model"] == name]
     if len(mine):
-        mlflow.log_figure(_importance_figure(mine, name), "figures/importance.png")
+        pictures["importance"] = _importance_figure(mine, name)
+    for picture, figure in pictures.items():
+        mlflow.log_figure(figure, f"figures/{picture}.png")
     return info
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn, churn_division, churn_tuning
+from browse_assets.analysis import churn_division, churn_tuning
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
@@ -19,6 +19,7 @@ from browse_assets.analysis.churn_candidates import (
     new_pipeline,
 )
 from browse_assets.analysis.churn_division import labelled_rows
+from browse_assets.analysis.churn_fits import Fits, person_disjoint_auc_of
 from browse_assets.analysis.churn_scores import score_people
 from browse_assets.analysis.churn_tuning import Tuned
 from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
@@ -122,7 +123,7 @@ def test_a_model_that_only_remembers_people_is_found_out() -> None:
     tree = new_pipeline("decision_tree", {}, seed=1).fit(rows.x.iloc[train], rows.y[train])
     assert (churn_probability(tree, rows.x.iloc[test]) == rows.y[test]).all()
     tuned = {"decision_tree": Tuned({}, 0.0)}
-    disjoint = churn._person_disjoint_auc(rows, train, test, tuned, seed=1, rule_feature=None)
+    disjoint = person_disjoint_auc_of(Fits(rows, tuned, 1, None, 1), train, test)
     assert 0.35 < disjoint["decision_tree"] < 0.65
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
+from browse_assets_tests.bench.training import measure_training, training_table
 
 COMPARED = ("bare load", "pipeline", "pandas")
 STAGES = ("raw_events", "input_files", "scrubbing", "scrubbed_events", "domain_features", "user_days", "checks")
@@ -181,11 +182,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
+    parser.add_argument(
+        "--training",
+        type=_count,
+        metavar="SNAPSHOTS",
+        help="only the training of churn, on so many synthetic snapshots (1,000,000 take 20 minutes and 5 GB)",
+    )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     chosen = parser.parse_args(arguments)
     compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
     folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
     try:
+        if chosen.training:
+            print(*training_table(measure_training(chosen.training, folder)), sep="\n")
+            return 0
         # The first round compiles Python and reads its files for the first time: it is not measured.
         _say("warming up ...")
         for _ in range(2):

@@ -1,11 +1,10 @@
-"""Churn's training on many snapshots, stage by stage: `python -m browse_assets_tests.bench.training 1,000,000`.
+"""Churn's training on many snapshots, stage by stage: `python -m browse_assets_tests.bench.training ROWS FOLDER`.
 
 What belongs here: filling the tables that the asset churn_model reads, materializing it, and what each of its stages
 used. What does not: the snapshots themselves (`snapshots.py`). The asset is run as it is, MLflow and all; stages are
 its own functions, each timed by a wrapper.
 """
 
-import argparse
 import functools
 import importlib
 import json
@@ -13,10 +12,9 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -251,12 +249,17 @@ def measure_training(rows: int, folder: Path) -> TrainingUsage:
         StageFailedError: it ended with another exit code than 0.
     """
     log = folder / "training.log"
-    command = [sys.executable, "-m", "browse_assets_tests.bench.training", str(rows), "--within", str(folder)]
+    command = [sys.executable, "-m", "browse_assets_tests.bench.training", str(rows), str(folder)]
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         said = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
         raise StageFailedError(f"the training ended with exit code {done.returncode}:\n{said}")
+    return read_usage(folder)
+
+
+def read_usage(folder: Path) -> TrainingUsage:
+    """What `main` left there."""
     found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     stages = {name: Stage(**stage) for name, stage in found.pop("stages").items()}
     return TrainingUsage(**found, stages=stages)
@@ -290,25 +293,11 @@ def _in_order(stages: dict[str, Stage]) -> dict[str, Stage]:
     return {path: stages[path] for path in sorted(stages, key=place)}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 0 when the training came to its end."""
-    parser = argparse.ArgumentParser(prog="python -m browse_assets_tests.bench.training", description=__doc__)
-    parser.add_argument("rows", type=lambda text: int(text.replace(",", "").replace("_", "")))
-    parser.add_argument("--within", type=Path, help=f"train in this process and folder, and leave {RESULT} there")
-    chosen = parser.parse_args(arguments)
-    if chosen.within is not None:
-        usage = train(chosen.rows, chosen.within)
-        (chosen.within / RESULT).write_text(json.dumps(asdict(usage)), encoding="utf-8")
-        return 0
-    with tempfile.TemporaryDirectory(prefix="browse-bench-") as folder:
-        try:
-            usage = measure_training(chosen.rows, Path(folder))
-        except StageFailedError as error:
-            print(error, file=sys.stderr)
-            return 1
-    print(*training_table(usage), sep="\n")
-    return 0
+def main(rows: str, folder: str) -> None:
+    """Train on so many rows in this process, and leave the figures in `<folder>/training.json`."""
+    usage = train(int(rows), Path(folder))
+    (Path(folder) / RESULT).write_text(json.dumps(asdict(usage)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(*sys.argv[1:])
