@@ -66,7 +66,7 @@ def random_split_auc_of(fits: Fits, used: IntArray) -> dict[str, float]:
     from sklearn.model_selection import train_test_split
 
     rows = fits.rows
-    used = _of_people(rows, used, round(COMPARED_ROWS / (1 - RANDOM_TEST_SHARE)), fits.seed)
+    used = of_people(rows, used, round(COMPARED_ROWS / (1 - RANDOM_TEST_SHARE)), fits.seed)
     fit, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=fits.seed, stratify=rows.y[used])
 
     def auc(_: str, model: Any) -> float:
@@ -85,7 +85,7 @@ def person_disjoint_auc_of(fits: Fits, train: IntArray, test: IntArray) -> dict[
     third[both] = deal(rows, both, PEOPLE_FOLDS)
     p = {name: np.empty(len(rows.y)) for name in names}
     for k in range(PEOPLE_FOLDS):
-        fit = _of_people(rows, train[third[train] != k], COMPARED_ROWS, fits.seed)
+        fit = of_people(rows, train[third[train] != k], COMPARED_ROWS, fits.seed)
         held_out = test[third[test] == k]
         if not len(held_out):
             continue
@@ -102,7 +102,7 @@ def _told(x: pd.DataFrame, _: str, model: Any) -> FloatArray:
     return churn_probability(model, x)
 
 
-def _of_people(rows: LabelledRows, among: IntArray, most: int, seed: int) -> IntArray:
+def of_people(rows: LabelledRows, among: IntArray, most: int, seed: int) -> IntArray:
     """Of more than `most` positions about as many, of people drawn whole."""
     if len(among) <= most:
         return among

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn_division, churn_tuning
+from browse_assets.analysis import churn, churn_division, churn_fits, churn_tuning
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
@@ -132,6 +132,27 @@ def test_two_trainings_are_equal_to_the_bit_whatever_the_order_of_rows(
 ) -> None:
     again = train_churn(planted.sample(frac=1, random_state=3), plan=_plan(), features=FEATURES, candidates=QUICK)
     _assert_same(again, quick)
+
+
+def test_candidates_side_by_side_are_those_of_one_after_the_other(
+    planted: pd.DataFrame, quick: ChurnTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(churn, "SIDE_BY_SIDE_ROWS", 0)
+    again = train_churn(planted, plan=_plan(), features=FEATURES, candidates=QUICK, workers=2)
+    _assert_same(again, quick)
+    assert list(again.estimators) == list(quick.estimators)
+    assert again.person_disjoint_auc == quick.person_disjoint_auc
+
+
+def test_of_very_many_rows_people_are_drawn_whole(planted: pd.DataFrame) -> None:
+    rows = labelled_rows(planted, FEATURES)
+    among = np.flatnonzero(rows.time.to_numpy() != rows.time.max())
+    assert churn_fits.of_people(rows, among, len(among), 1) is among
+    drawn = churn_fits.of_people(rows, among, len(among) // 2, 1)
+    assert set(drawn) < set(among)
+    assert 0.3 * len(among) < len(drawn) < 0.7 * len(among)
+    people = set(rows.user_key.iloc[drawn])
+    assert len(drawn) == rows.user_key.iloc[among].isin(people).sum()
 
 
 def test_who_has_which_key_changes_nothing(planted: pd.DataFrame, quick: ChurnTraining) -> None:

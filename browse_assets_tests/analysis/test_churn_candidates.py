@@ -14,6 +14,7 @@ from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
     LOGISTIC,
     MOST_ROWS,
+    MOST_ROWS_PER_TREE,
     REPEAT_VISITS,
     SKOPS_TRUSTED_TYPES,
     STACK,
@@ -21,6 +22,8 @@ from browse_assets.analysis.churn_candidates import (
     encode,
     fit_candidate,
     many_valued,
+    new_pipeline,
+    sized,
 )
 from browse_assets.analysis.churn_encoding import MOST_COLUMNS, TellingColumns, encoding_steps
 from browse_assets.analysis.churn_features import feature_frame
@@ -238,3 +241,22 @@ def test_a_refit_keeps_the_calibration() -> None:
     before = churn_probability(calibrated, x)
     again = refitted(calibrated, _Says())
     assert churn_probability(again, x).tolist() == before.tolist()
+
+
+def test_trees_of_a_forest_draw_what_tuning_sees_where_there_are_more_rows() -> None:
+    few, many = MOST_ROWS_PER_TREE, 4 * MOST_ROWS_PER_TREE
+    stack = {"weight_random_forest": 1, "weight_lightgbm": 2}
+    assert sized("random_forest", {"max_depth": 3}, few) == {"max_depth": 3}
+    assert sized("random_forest", {"max_depth": 3}, many) == {"max_depth": 3, "max_samples": 0.25}
+    assert sized("stack", stack, many) == stack | {"random_forest__max_samples": 0.25}
+    assert sized("stack", {"weight_lightgbm": 1}, many) == {"weight_lightgbm": 1}
+    assert sized("lightgbm", {}, many) == {}
+    new_pipeline("stack", sized("stack", stack, many), seed=1)
+
+
+def test_a_shared_encoding_gives_what_each_candidate_encodes_for_itself() -> None:
+    x, y = _people(120)
+    rows = encode(x, y)
+    for name in ("one_rule", "decision_tree", "hist_gradient_boosting"):
+        alone = new_pipeline(name, PARAMS[name], seed=1).fit(x, y)
+        assert (fit_candidate(name, PARAMS[name], rows, seed=1).predict_proba(x) == alone.predict_proba(x)).all()
