@@ -287,10 +287,11 @@ def test_of_many_rows_columns_and_counts_are_logged_as_of_few(monkeypatch: pytes
         mlflow, "log_input", lambda dataset, context: logged.append(dataset.to_dict() | {"use": context})
     )
     log_data(mlflow, frame, "rows", "training")
-    monkeypatch.setattr(assets_training, "MOST_ROWS_LOOKED_AT", 100)
+    monkeypatch.setattr(assets_training, "MOST_ROWS_DIGESTED", 100)
     log_data(mlflow, frame, "rows", "training")
     log_data(mlflow, frame.assign(number=lambda f: f["number"] + (f.index == 499)), "rows", "training")
     few, many, other = logged
+    assert few == mlflow.data.from_pandas(frame, name="rows").to_dict() | {"": "training"}
     assert {k: v for k, v in few.items() if k != "digest"} == {k: v for k, v in many.items() if k != "digest"}
     assert many["digest"] != other["digest"]
     assert len(many["digest"]) == len(few["digest"]) == 8

@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--training",
         type=_count,
         metavar="SNAPSHOTS",
-        help="only the training of churn, on so many synthetic snapshots (1,000,000 take 20 minutes and 5 GB)",
+        help="only the training of churn, on so many synthetic snapshots (1,000,000 take 17 minutes and 6 GB)",
     )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     chosen = parser.parse_args(arguments)
