@@ -318,16 +318,7 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
-    con.execute(
-        """
-        INSERT INTO slice_counts
-        SELECT file_order, count(*) FILTER (coalesce(outcome, 'accepted') = 'accepted'),
-            count(*) FILTER (outcome = 'folded'), count(*) FILTER (outcome = 'duplicate')
-        FROM slice_rows
-        LEFT JOIN row_outcomes USING (position)
-        GROUP BY file_order
-        """
-    )
+    con.execute("INSERT INTO slice_counts BY NAME " + read_sql("slice_counts"))
     insert_rows(con, RAW_EVENTS, read_sql("raw_events"), {"load_id": load_id})
     if con.execute("SELECT 1 FROM row_outcomes WHERE is_known LIMIT 1").fetchone() is None:
         return
@@ -337,10 +328,10 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         SET metadata = list_sort(list_distinct(list_concat(raw_events.metadata, more.metadata))),
             load_id = $load_id
         FROM (
-            SELECT event_id, flatten(list(staged.metadata)) AS metadata
-            FROM slice_rows AS staged
-            JOIN row_outcomes AS outcomes USING (event_id, position)
-            WHERE outcomes.outcome = 'folded' AND outcomes.is_known
+            SELECT event_id, flatten(list(metadata)) AS metadata
+            FROM slice_rows
+            SEMI JOIN (SELECT event_id FROM row_outcomes WHERE outcome = 'folded' AND is_known) AS told_more
+                USING (event_id)
             GROUP BY event_id
         ) AS more
         WHERE raw_events.event_id = more.event_id
@@ -350,16 +341,22 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
-    shown = ", ".join(
-        f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in ("row_number", "reason", "raw_text")
-    )
+    hidden = ("row_number", "rows", "reason", "raw_text")
+    shown = ", ".join(f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in hidden)
     insert_rows(
         con,
         RAW_REJECTED,
         f"""
         SELECT file_id, row_number, reason, CASE WHEN reason NOT IN ('erased', 'expired')
                 THEN coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) END AS row, $load_id AS load_id
-        FROM staged_rows JOIN staged_files USING (file_order) WHERE reason IS NOT NULL ORDER BY position
+        FROM (
+            SELECT * EXCLUDE (place) REPLACE (
+                row_number + place AS row_number,
+                CASE WHEN rows = 1 THEN metadata
+                    WHEN metadata[place + 1] IS NOT NULL THEN metadata[place + 1:place + 1] END AS metadata)
+            FROM (SELECT *, unnest(range(rows)) AS place FROM staged_rows WHERE reason IS NOT NULL)
+        )
+        JOIN staged_files USING (file_order) ORDER BY file_order, row_number
         """,
         {"load_id": load_id},
     )

@@ -175,7 +175,11 @@ def transition_from_text(expression: str) -> str:
 
 
 def panel_rows(
-    source: duckdb.DuckDBPyRelation, values: dict[str, str], *, time_is_native: bool = False
+    source: duckdb.DuckDBPyRelation,
+    values: dict[str, str],
+    *,
+    time_is_native: bool = False,
+    has_folded_tags: bool = False,
 ) -> duckdb.DuckDBPyRelation:
     """Staged rows out of the text of a panel's fields.
 
@@ -184,29 +188,36 @@ def panel_rows(
         values: field of `columns.FIELD_NAMES` -> SQL over `source` that gives VARCHAR (empty or NULL
             when the row has none); missing fields are NULL. `time` may give TIMESTAMP instead.
         time_is_native: `time` gives TIMESTAMP.
+        has_folded_tags: `source` has `rows` and `tags` as well, which are `rows` and `metadata` of `STAGED_ROWS`.
     """
     texts = [f"nullif({values.get(field, 'NULL')}, '') AS {field}" for field in FIELD_NAMES if field != "time"]
     time = values.get("time", "NULL::VARCHAR")
     texts.append(f"{time} AS time" if time_is_native else f"nullif(trim({time}), '') AS time")
-    fields = source.project("row_number, malformed, raw_text, " + ", ".join(texts))
+    folded = "rows, tags" if has_folded_tags else "1 AS rows"
+    fields = source.project(f"row_number, malformed, raw_text, {folded}, " + ", ".join(texts))
     one_tag = "[{'name': meta_name, 'content': meta_content}]"
-    tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} ELSE {metadata_from_json('metadata')} END"
+    if has_folded_tags:
+        tags = "tags"
+    elif "metadata" in values:
+        tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} ELSE {metadata_from_json('metadata')} END"
+    else:
+        tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} END"
     seconds = "coalesce(TRY_CAST(duration AS DOUBLE), TRY_CAST(duration_ms AS DOUBLE) / 1000)"
     read = fields.project(
         f"""*, {"time" if time_is_native else timestamp_from_text("time")} AS event_time,
-        {tags if "metadata" in values else f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} END"} AS tags,
-        {seconds} AS seconds"""
+        {tags} AS found_tags, {seconds} AS seconds"""
     )
     return staged(
         read,
         {
             "row_number": "row_number",
+            "rows": "rows",
             "user_id": "user_id",
             "ip": "ip",
             "event_time": "event_time",
             "url": "url",
             "title": "title",
-            "metadata": "tags",
+            "metadata": "found_tags",
             "duration_seconds": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN seconds END",
             "duration_kind": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN 'extension' END",
             "referrer": "referrer",
@@ -233,7 +244,8 @@ def language_from_text(expression: str) -> str:
 
 
 def staged(source: duckdb.DuckDBPyRelation, values: dict[str, str]) -> duckdb.DuckDBPyRelation:
-    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL."""
+    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL, and `rows` 1."""
+    values = {"rows": "1", **values}
     return source.project(
         ", ".join(
             f"CAST({values.get(column.name, 'NULL')} AS {column.type}) AS {identifier(column.name)}"

@@ -1,7 +1,7 @@
--- What: one row per row of an input file, with the page it is about, the reason against it so far, and
---   the id of the page view that it belongs to.
+-- What: one row per row of an input file (or per neighbours that a reader took together), with the page it is
+--   about, the reason against it so far, and the id of the page view that it belongs to.
 -- Columns: those of its reader (tables.py: staged_rows), then file_order, position (file_order and
---   row_number as one number), written_at, other_page (what the page is known by, trimmed or from the metadata,
+--   the first row_number as one number), written_at, other_page (what the page is known by, trimmed or from the metadata,
 --   where that is not `url` as it stands), raw_host, event_id (NULL with a reason).
 -- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
 --   https://example.com/a (other_page), whose host is example.com.
