@@ -520,8 +520,7 @@ def test_neighbours_that_differ_in_their_tag_alone_are_one_staged_row(tmp_path: 
         "u2,1700000000,https://a.example/,,,\n"
     )
     with duckdb.connect() as con, stage(con, tmp_path / "f", owner="o", scratch=tmp_path) as staged:
-        relation = staged.relation
-        rows = con.sql("SELECT row_number, rows, title, metadata, reason FROM relation ORDER BY 1").fetchall()
+        rows = staged.relation.project("row_number, rows, title, metadata, reason").order("row_number").fetchall()
     assert rows == [
         (1, 3, "A", [{"name": "og:type", "content": "x"}, None, {"name": "og:title", "content": None}], None),
         (4, 1, "B", [{"name": "og:title", "content": "y"}], None),
