@@ -114,14 +114,20 @@ def _steps() -> dict[str, tuple[Step, ...]]:
                 removed="raw_events.url raw_events.title raw_events.metadata raw_events.search_terms",
             ),
             _file("scrubbed_events", "fresh"),
-            # The domain of the page before is looked up by the referrer, not by the page's own host.
+            _file("new_events"),
             Select(
                 "unsessioned",
-                "SELECT fresh.* REPLACE (raw.referrer AS referrer_domain), NULL::UUID AS old_session_id, "
-                "NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method "
-                "FROM fresh JOIN admitted_events AS raw ON raw.event_id = fresh.event_id",
+                "SELECT *, NULL::UUID AS old_session_id, NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method "
+                "FROM new_events",
             ),
-            _file("sessions", "scrubbed_events"),
+            _file("sessions", "sessioned"),
+            # The domain of the page before is looked up by the referrer, not by the page's own host.
+            Select(
+                "scrubbed_events",
+                "SELECT fresh.* REPLACE (raw.referrer AS referrer_domain), session_id, dwell_seconds, dwell_method "
+                "FROM fresh JOIN sessioned ON sessioned.event_id = fresh.event_id "
+                "JOIN admitted_events AS raw ON raw.event_id = fresh.event_id",
+            ),
         ),
         "pii_removed": (
             _ADMITTED,

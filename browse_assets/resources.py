@@ -40,6 +40,9 @@ Access = Literal["read", "write"]
 # One process may write a DuckDB file: runs that touch the databases take turns.
 WRITER_POOL = "duckdb_writer"
 
+# Ends the name of a table that is made beside the one that it becomes, in many transactions.
+PART = "_part"
+
 # A notebook that reads keeps the file for as long as its query takes; a run waits that long, not for ever.
 LOCK_WAIT_SECONDS = 60.0
 LOCK_RETRY_SECONDS = 0.2
@@ -299,6 +302,9 @@ def _make_tables(con: duckdb.DuckDBPyConnection, database: Literal["vault", "war
         "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ?", [database]
     ).fetchall():
         present.setdefault(table_name, set()).add(column_name)
+    for name in present:
+        if name.endswith(PART):  # of a run that was killed: an erasure would not know it
+            con.execute(f'DROP TABLE {database}.main."{name}"')
     for table in tables_of(database):
         if table.name not in present:
             con.execute(table.ddl(f"{database}.main"))

@@ -13,6 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from browse_assets import resources
 from browse_assets.resources import (
+    PART,
     DatabaseBusyError,
     Keys,
     PrivateDataError,
@@ -188,3 +189,12 @@ def test_columns_that_a_version_has_added_are_added_to_tables_from_before(settin
     with open_databases(settings, vault="write", warehouse="write") as con:
         assert con.execute("SELECT file_id, erased FROM vault.raw_files").fetchall() == [("before", None)]
         assert con.execute("SELECT expired FROM input_files").fetchall() == []
+
+
+def test_a_table_that_a_killed_run_was_making_is_gone_when_the_next_one_opens(settings: Settings) -> None:
+    with open_databases(settings, warehouse="write") as con:
+        con.execute(f"CREATE TABLE scrubbed_events{PART} AS FROM scrubbed_events")
+    with open_databases(settings, warehouse="write") as con:
+        tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert "scrubbed_events" in tables
+    assert not {name for name in tables if name.endswith(PART)}

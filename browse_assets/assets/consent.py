@@ -23,6 +23,8 @@ from browse_assets.tables import RAW_CUSTOMERS
 _IN_FORCE = "FROM consents WHERE valid_from <= $as_of AND $as_of < valid_to"
 _FILES = (f"{CONSENT}.csv", f"{CONSENT}.parquet")
 
+Span = tuple[datetime, datetime]
+
 
 @dataclass(frozen=True)
 class ConsentTable:
@@ -137,7 +139,7 @@ def _read_consents(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE consents AS " + read_sql("consents"))
 
 
-def admit_events(con: duckdb.DuckDBPyConnection, since: int) -> None:
+def admit_events(con: duckdb.DuckDBPyConnection, since: int, span: Span | None = None) -> None:
     """Make `admitted_events` a temporary view of the vault's page views that may leave it.
 
     Without a consent table it is raw_events itself, at no cost; with one, a semi join.
@@ -145,17 +147,36 @@ def admit_events(con: duckdb.DuckDBPyConnection, since: int) -> None:
     Args:
         con: with the vault attached.
         since: only page views of later loads.
+        span: only page views from its first time on, and before its second.
     """
+    # Constants of our own: DuckDB leaves out the parts of the table that cannot hold such rows.
+    within = f" AND event_time >= TIMESTAMP '{span[0]}' AND event_time < TIMESTAMP '{span[1]}'" if span else ""
     if consent_table(con) is None:
-        # A constant of our own, a whole number: the scan is the one that reads raw_events directly.
         con.execute(
             "CREATE OR REPLACE TEMP VIEW admitted_events AS "
-            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}"
+            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}{within}"
         )
         return
     _read_consents(con)
     con.execute(f"SET VARIABLE admitted_since = {int(since)}")
-    con.execute("CREATE OR REPLACE TEMP VIEW admitted_events AS " + read_sql("admitted_events"))
+    admitted = read_sql("admitted_events").rstrip().rstrip(";")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW admitted_events AS {admitted}{within}")
+
+
+def admitted_spans(con: duckdb.DuckDBPyConnection, events: int) -> list[Span]:
+    """Spans of whole minutes, in order, of about so many `admitted_events` each; together they hold all of them."""
+    starts = con.execute(
+        """
+        SELECT min(minute) FROM (
+            SELECT minute, sum(events) OVER (ORDER BY minute) - events AS events_before FROM (
+                SELECT date_trunc('minute', event_time) AS minute, count(*) AS events
+                FROM admitted_events GROUP BY minute))
+        GROUP BY events_before // $events ORDER BY 1
+        """,
+        {"events": events},
+    ).fetchall()
+    cuts = [start for (start,) in starts]
+    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no events, no span
 
 
 def admit_customers(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -68,5 +68,4 @@ FROM slice_rows AS staged
 JOIN staged_files USING (file_order)
 LEFT JOIN shared ON shared.event_id = staged.event_id
 LEFT JOIN filled ON filled.event_id = staged.event_id
-WHERE shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position)
-ORDER BY event_time, staged.event_id;
+WHERE shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position);

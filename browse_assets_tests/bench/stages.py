@@ -120,7 +120,7 @@ def _pipeline(assets: tuple[str, ...], *, with_assets: bool = True, with_checks:
 def _scrubbing() -> Work:
     """What is done to values, apart from sessions, writing the table and Dagster."""
     from browse_assets.assets.consent import admit_events
-    from browse_assets.assets.scrubbing import scrub_admitted_events
+    from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
     from browse_assets.resources import load_keys, open_databases
     from browse_assets.settings import load_settings
 
@@ -131,7 +131,7 @@ def _scrubbing() -> Work:
         settings = load_settings()
         with open_databases(settings, vault="read") as con:
             admit_events(con, 0)
-            scrub_admitted_events(con, load_keys(settings))
+            scrub_admitted_events(con, prepare_scrubbing(con, load_keys(settings)))
             rows = con.execute("SELECT count(event_id), count(COLUMNS(* EXCLUDE (event_id))) FROM fresh").fetchone()
         assert rows is not None
         return int(rows[0])
