@@ -79,11 +79,22 @@ MISSING_FROM_SCRUBBED = """
 """
 
 
+# One row where both sides have the same ids, each as often: sums of 64 bits of hashes that agree by chance once in
+# 2^64. To join the sides takes seven times as long, and memory for all ids.
+HAVE_THE_SAME_IDS = """
+    SELECT count(*) = 1 AND NOT EXISTS (FROM vault.main.raw_customers WHERE source_table = 'consent') FROM (
+        SELECT count(*), sum(hash(event_id)), bit_xor(hash(event_id)) FROM vault.main.raw_events
+        UNION SELECT count(*), sum(hash(event_id)), bit_xor(hash(event_id)) FROM scrubbed_events)
+"""
+
+
 @dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events", blocking=True)
 def nothing_lost_in_scrubbing(databases: Databases) -> dg.AssetCheckResult:
     """Each page view of the vault is scrubbed once or outside consent, and nothing else is there."""
     with databases.open(vault="read", warehouse="read") as con:
-        return _verdict(con, MISSING_FROM_SCRUBBED, "page views lost, foreign or outside consent")
+        is_whole = con.execute(HAVE_THE_SAME_IDS).fetchone() == (True,)
+        select = "SELECT 1 WHERE FALSE" if is_whole else MISSING_FROM_SCRUBBED
+        return _verdict(con, select, "page views lost, foreign or outside consent")
 
 
 SESSIONS_THAT_BREAK_THE_RULE = """
@@ -108,12 +119,16 @@ def sessions_by_definition(databases: Databases) -> dg.AssetCheckResult:
 def rollup_differences(table: str) -> str:
     """SELECT of the days on which a rollup's page views differ from the events'."""
     return f"""
-        SELECT day, sum(events) AS events, sum(rollup) AS rollup FROM (
-            SELECT event_time::DATE AS day, 1 AS events, 0 AS rollup FROM scrubbed_events
-            WHERE coalesce(transition, 'link') NOT IN ('redirect', 'subframe')
-            UNION ALL SELECT day, 0, page_views FROM {table}
-            WHERE day >= (SELECT coalesce(max(horizon), TIMESTAMP '-infinity') FROM purges))
-        GROUP BY day HAVING sum(events) <> sum(rollup)
+        SELECT day, coalesce(events.n, 0) AS events, coalesce(rollup.n, 0) AS rollup
+        FROM (
+            SELECT event_time::DATE AS day, count(*) AS n FROM scrubbed_events
+            WHERE coalesce(transition, 'link') NOT IN ('redirect', 'subframe') GROUP BY ALL
+        ) AS events
+        FULL JOIN (
+            SELECT day, sum(page_views) AS n FROM {table}
+            WHERE day >= (SELECT coalesce(max(horizon), TIMESTAMP '-infinity') FROM purges) GROUP BY ALL
+        ) AS rollup USING (day)
+        WHERE coalesce(events.n, 0) <> coalesce(rollup.n, 0)
     """
 
 

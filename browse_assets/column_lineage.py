@@ -70,6 +70,7 @@ _USER_KEYS = _computed("user_keys", user_id="raw_events.user_id", user_key="raw_
 _CUSTOMER_KEYS = _computed("user_keys", user_id="raw_customers.user_id", user_key="raw_customers.user_id")
 _ADMITTED = Select("admitted_events", "SELECT * FROM raw_events")
 _CUSTOMERS = Select("admitted_customers", "SELECT * FROM raw_customers")
+_DAYS = Select("day_events", "SELECT * FROM scrubbed_events")
 _CHANGED = Select("changed_days", "SELECT user_key, event_time::DATE AS day FROM scrubbed_events")
 
 
@@ -134,8 +135,8 @@ def _steps() -> dict[str, tuple[Step, ...]]:
             Select("touched_files", "SELECT DISTINCT file_id FROM scrubbed_events"),
             _file("pii_removed"),
         ),
-        "domain_features": (_CHANGED, _file("domain_features")),
-        "user_days": (_CHANGED, _file("user_days")),
+        "domain_features": (_DAYS, _CHANGED, _file("domain_features")),
+        "user_days": (_DAYS, _CHANGED, _file("user_days")),
         "page_topics": (
             _file("new_pages"),
             _computed(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from browse_assets.assets.slices import Span, within
 from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, consent_rows
 from browse_assets.readers.errors import UnreadableFile
@@ -22,8 +23,6 @@ from browse_assets.tables import RAW_CUSTOMERS
 
 _IN_FORCE = "FROM consents WHERE valid_from <= $as_of AND $as_of < valid_to"
 _FILES = (f"{CONSENT}.csv", f"{CONSENT}.parquet")
-
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -147,36 +146,19 @@ def admit_events(con: duckdb.DuckDBPyConnection, since: int, span: Span | None =
     Args:
         con: with the vault attached.
         since: only page views of later loads.
-        span: only page views from its first time on, and before its second.
+        span: only page views of this time.
     """
-    # Constants of our own: DuckDB leaves out the parts of the table that cannot hold such rows.
-    within = f" AND event_time >= TIMESTAMP '{span[0]}' AND event_time < TIMESTAMP '{span[1]}'" if span else ""
+    also = f" AND {within(span)}" if span else ""
     if consent_table(con) is None:
         con.execute(
             "CREATE OR REPLACE TEMP VIEW admitted_events AS "
-            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}{within}"
+            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}{also}"
         )
         return
     _read_consents(con)
     con.execute(f"SET VARIABLE admitted_since = {int(since)}")
     admitted = read_sql("admitted_events").rstrip().rstrip(";")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW admitted_events AS {admitted}{within}")
-
-
-def admitted_spans(con: duckdb.DuckDBPyConnection, events: int) -> list[Span]:
-    """Spans of whole minutes, in order, of about so many `admitted_events` each; together they hold all of them."""
-    starts = con.execute(
-        """
-        SELECT min(minute) FROM (
-            SELECT minute, sum(events) OVER (ORDER BY minute) - events AS events_before FROM (
-                SELECT date_trunc('minute', event_time) AS minute, count(*) AS events
-                FROM admitted_events GROUP BY minute))
-        GROUP BY events_before // $events ORDER BY 1
-        """,
-        {"events": events},
-    ).fetchall()
-    cuts = [start for (start,) in starts]
-    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no events, no span
+    con.execute(f"CREATE OR REPLACE TEMP VIEW admitted_events AS {admitted}{also}")
 
 
 def admit_customers(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

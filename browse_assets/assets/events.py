@@ -4,17 +4,19 @@ What belongs here: raw_events, what it says about files, scrubbed_events, and th
 everything else is made from. What does not: what the rollups mean (`interests.py`, `churn.py`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import duckdb
 
 from browse_assets.analysis.names import find_names
-from browse_assets.assets.consent import admit_events, admitted_spans, consent_table
+from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
 from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
 from browse_assets.assets.sessions import cut_sessions
+from browse_assets.assets.slices import Span, time_slices, within
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.engine.choice import Connection, bring_back, computing, result_of
 from browse_assets.preflight import require_ready
@@ -43,7 +45,7 @@ from browse_assets.tables import (
     Table,
 )
 
-# Page views that are scrubbed at one time: their suspicious values and sessions are in memory meanwhile.
+# Page views that are scrubbed, or summed up, at one time: what they need is in memory meanwhile.
 SLICE_EVENTS = 1_000_000
 
 _PART = SCRUBBED_EVENTS.name + PART
@@ -207,7 +209,7 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
     with computing(settings, con) as work:
         replace_ids = prepare_scrubbing(work, keys, reads_all_texts=settings.ner_model is not None)
         # Spark has room for all of them, and begins each step with the rows that leave the vault.
-        spans = admitted_spans(con, SLICE_EVENTS) if work is con else [None]
+        spans: Sequence[Span | None] = time_slices(con, "admitted_events", SLICE_EVENTS) if work is con else [None]
 
         def write(table: str) -> None:
             for span in spans:
@@ -325,25 +327,27 @@ def _roll_up(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table) -
     if source == stored:
         return
     is_increment = stored != EMPTY and stored.fingerprint == source.fingerprint
-    con.execute(
-        "CREATE TEMP TABLE changed_days AS "
-        "SELECT DISTINCT user_key, event_time::DATE AS day FROM scrubbed_events WHERE load_id > ?",
-        [stored.load_id if is_increment else 0],
-    )
-    with computing(settings, con) as work:
-        rows = result_of(work, "rolled_up", read_sql(table.name))
-    with transaction(con):
-        if is_increment:
-            con.execute(
-                f"DELETE FROM {table.name} USING changed_days "
-                f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
-            )
-        else:
+    news = f"scrubbed_events WHERE load_id > {stored.load_id if is_increment else 0}"
+    with computing(settings, con) as work, transaction(con):
+        if not is_increment:
             # The events of days before the horizon of retention are gone: their rollups stay as they are.
             con.execute(
                 f"DELETE FROM {table.name} WHERE day >= (SELECT coalesce(max(horizon), '-infinity') FROM purges)"
             )
-        insert_rows(con, table, rows)
+        spans: Sequence[Span | None] = time_slices(con, news, SLICE_EVENTS, "day") if work is con else [None]
+        for span in spans:
+            also = f" AND {within(span)}" if span else ""
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE changed_days AS "
+                f"SELECT DISTINCT user_key, event_time::DATE AS day FROM {news}{also}"
+            )
+            work.execute(f"CREATE OR REPLACE TEMP VIEW day_events AS SELECT * FROM scrubbed_events WHERE TRUE{also}")
+            if is_increment:
+                con.execute(
+                    f"DELETE FROM {table.name} USING changed_days "
+                    f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
+                )
+            insert_rows(con, table, result_of(work, "rolled_up", read_sql(table.name)))
         write_state(con, table.name, source)
 
 

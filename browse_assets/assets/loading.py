@@ -10,6 +10,7 @@ from datetime import datetime
 
 import duckdb
 
+from browse_assets.assets.slices import time_slices, within
 from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
 from browse_assets.readers.errors import UnreadableFile
@@ -282,34 +283,16 @@ def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcom
     con.execute("DELETE FROM vault.raw_files WHERE status = 'failed' AND list_contains(?, path)", [paths])
 
 
-def _slices(con: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
-    """Spans of whole minutes in order, of about SLICE_ROWS rows each, that hold all rows without a reason against them.
-
-    The rows of one page view have one time, so what comes of them does not depend on where slices end.
-    """
-    starts = con.execute(
-        """
-        SELECT min(minute) FROM (
-            SELECT minute, sum(rows) OVER (ORDER BY minute) - rows AS rows_before FROM (
-                SELECT date_trunc('minute', event_time) AS minute, count(*) AS rows
-                FROM staged_rows WHERE reason IS NULL GROUP BY minute))
-        GROUP BY rows_before // $rows ORDER BY 1
-        """,
-        {"rows": SLICE_ROWS},
-    ).fetchall()
-    cuts = [start for (start,) in starts]
-    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no rows, no slice
-
-
 def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
     con.execute(
         "CREATE OR REPLACE TEMP TABLE slice_counts "
         "(file_order BIGINT, accepted BIGINT, folded BIGINT, duplicates BIGINT)"
     )
-    for since, until in _slices(con):
+    # The rows of one page view have one time, so what comes of them does not depend on where slices end.
+    for span in time_slices(con, "staged_rows WHERE reason IS NULL", SLICE_ROWS):
         con.execute(
-            "CREATE OR REPLACE TEMP VIEW slice_rows AS SELECT * FROM staged_rows WHERE reason IS NULL "
-            f"AND event_time >= TIMESTAMP '{since}' AND event_time < TIMESTAMP '{until}'"
+            "CREATE OR REPLACE TEMP VIEW slice_rows AS "
+            f"SELECT * FROM staged_rows WHERE reason IS NULL AND {within(span)}"
         )
         _write_slice(con, load_id)
     con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
