@@ -11,6 +11,7 @@ from browse_assets.report_checks import report_is_whole
 from browse_assets.resources import WRITER_POOL, Databases, load_reference
 from browse_assets.tables import BOOKKEEPING, CHURN_REASONS, TABLES, Table, tables_of
 from browse_assets.verdict import verdict as _verdict
+from browse_assets.verified import unseen_since, write_seen
 
 COUNTS_THAT_DO_NOT_ADD_UP = """
     SELECT left(file_id, 12) AS file, rows_read, accepted, folded, duplicates, rejected
@@ -104,7 +105,8 @@ SESSIONS_THAT_BREAK_THE_RULE = """
                 AS gap_seconds,
             epoch_us(event_time - min(event_time) OVER (PARTITION BY session_id)) / 1e6 AS age_seconds,
             user_key <> min(user_key) OVER (PARTITION BY session_id) AS is_shared
-        FROM scrubbed_events)
+        FROM scrubbed_events
+        WHERE $since = 0 OR session_id IN (SELECT session_id FROM scrubbed_events WHERE load_id > $since))
     WHERE gap_seconds > 1800 OR age_seconds > 86400 OR is_shared
 """
 
@@ -112,8 +114,13 @@ SESSIONS_THAT_BREAK_THE_RULE = """
 @dg.asset_check(pool=WRITER_POOL, asset="scrubbed_events")
 def sessions_by_definition(databases: Databases) -> dg.AssetCheckResult:
     """No session has a pause of more than 1,800 s, lasts longer than 24 h, or belongs to two people."""
-    with databases.open(warehouse="read") as con:
-        return _verdict(con, SESSIONS_THAT_BREAK_THE_RULE, "events that break their session's rule")
+    with databases.open(warehouse="write") as con:
+        since = unseen_since(con, "sessions_by_definition")
+        select = SESSIONS_THAT_BREAK_THE_RULE.replace("$since", str(since))
+        found = _verdict(con, select, "events that break their session's rule")
+        if found.passed:
+            write_seen(con, "sessions_by_definition")
+        return found
 
 
 def rollup_differences(table: str) -> str:

@@ -143,7 +143,11 @@ class Keys:
 
     def path_id(self, relative: str) -> str:
         """What stands for the content of a file that cannot be opened: its path is not given away."""
-        return hmac.new(self.event.encode(), relative.encode(), hashlib.sha256).hexdigest()
+        return self.digest(relative)
+
+    def digest(self, text: str) -> str:
+        """What tells whether a personal text is the same as before, and nothing else of it; hexadecimal."""
+        return hmac.new(self.event.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def load_keys(settings: Settings) -> Keys:

@@ -294,6 +294,10 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
             "CREATE OR REPLACE TEMP VIEW slice_rows AS "
             f"SELECT * FROM staged_rows WHERE reason IS NULL AND {within(span)}"
         )
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW known_events AS "
+            f"SELECT event_id, metadata FROM vault.main.raw_events WHERE {within(span)}"
+        )
         _write_slice(con, load_id)
     con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
     _write_rejected(con, load_id)

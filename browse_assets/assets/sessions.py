@@ -4,19 +4,22 @@ What belongs here: which events are looked at, by their times and people alone. 
 (`sql/sessions.sql`), what page views hold (`scrubbing.py`), writing them (`events.py`).
 """
 
+from datetime import timedelta
+
 from browse_assets.engine.choice import Connection
 from browse_assets.sql import read_sql
 
+# A session lasts at most 24 h and takes up events 1,800 s after its last: none that began earlier than both together
+# before an event can reach it, and to know that a session began then, its own start has to be seen.
+_REACH = timedelta(hours=48, seconds=1800)
+
 # Since when a person's sessions are cut anew: the start of the last session that began before their
-# first new event, if it still reaches it. A session lasts at most 24 h and takes up events 1,800 s after
-# its last, so none that began earlier than both together can.
+# first new event, if it still reaches it.
 SESSION_STARTS = """
     WITH news AS (SELECT user_key, min(event_time) AS first_new FROM new_events GROUP BY ALL),
     starts AS (
         SELECT user_key, session_id, min(event_time) AS start_time
         FROM stored_events SEMI JOIN news USING (user_key)
-        WHERE event_time >= (
-            SELECT min(first_new) FROM news) - INTERVAL 48 HOUR - INTERVAL 1800 SECOND
         GROUP BY ALL
     )
     SELECT news.user_key, coalesce(max(starts.start_time), any_value(news.first_new)) AS since
@@ -46,8 +49,10 @@ def cut_sessions(con: Connection, stored: str) -> None:
         con: with `admitted_events` and `user_keys` (user_id, user_key) made.
         stored: the table of scrubbed page views that they come to.
     """
-    con.execute(f"CREATE OR REPLACE TEMP VIEW stored_events AS SELECT * FROM {stored}")
     con.execute("CREATE OR REPLACE TEMP TABLE new_events AS " + read_sql("new_events"))
+    first = con.execute("SELECT min(event_time) FROM new_events").fetchone()
+    since = f" WHERE event_time >= TIMESTAMP '{first[0] - _REACH}'" if first and first[0] else ""
+    con.execute(f"CREATE OR REPLACE TEMP VIEW stored_events AS SELECT * FROM {stored}{since}")
     con.execute("CREATE OR REPLACE TEMP TABLE session_starts AS " + SESSION_STARTS)
     con.execute("CREATE OR REPLACE TEMP TABLE unsessioned AS " + UNSESSIONED)
     con.execute("CREATE OR REPLACE TEMP TABLE sessioned AS " + read_sql("sessions"))

@@ -4,15 +4,9 @@
 --   this load), outcome: accepted (the first row of a new page view), folded (brings a meta tag not seen before
 --   for it) or duplicate (says nothing new).
 -- Worked example: rows (page A, tag x), (page A, tag y), (page A, tag x): accepted, folded, duplicate.
--- Needs: slice_rows.
-WITH bounds AS (
-    SELECT min(event_time) AS first_time, max(event_time) AS last_time FROM slice_rows
-),
-known AS (
-    SELECT event_id, metadata
-    FROM vault.main.raw_events
-    WHERE event_time BETWEEN (SELECT first_time FROM bounds) AND (SELECT last_time FROM bounds)
-      AND event_id IN (SELECT event_id FROM slice_rows)
+-- Needs: slice_rows; known_events (event_id, metadata of the vault's page views of that time).
+WITH known AS (
+    SELECT event_id, metadata FROM known_events WHERE event_id IN (SELECT event_id FROM slice_rows)
 ),
 shared AS (
     SELECT staged.event_id, min(staged.position) AS first_position, bool_or(known.event_id IS NOT NULL) AS is_known
