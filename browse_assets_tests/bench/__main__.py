@@ -1,4 +1,4 @@
-"""`make bench`: the pipeline beside DuckDB's bare load and a plain pandas version, measured in turn; then `make serve`.
+"""`make bench`: the pipeline beside DuckDB's bare load, Polars and pandas, measured in turn; then `make serve`.
 
 What belongs here: the order of the stages and the tables that are printed. What does not: what a stage
 does (`stages.py`), measuring it (`measure.py`), the events (`events.py`), requests (`serving.py`).
@@ -21,13 +21,18 @@ from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, 
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
 
-COMPARED = ("bare load", "pipeline", "pandas")
+COMPARED = ("bare load", "pipeline", "polars", "pandas")
+# Eight minutes and more for a million page views each.
+SLOW = ("pandas, our rules", "spark")
 STAGES = ("raw_events", "input_files", "scrubbing", "scrubbed_events", "domain_features", "user_days", "checks")
 MIN_EVENTS = 1_000
 NAMES = {
     "bare load": "DuckDB, bare load of the CSV",
     "pipeline": "raw -> domain_features",
-    "pandas": "plain pandas, the same work",
+    "polars": "Polars, the few first rules",
+    "pandas": "pandas, the few first rules",
+    "pandas, our rules": "pandas, the same rules",
+    "spark": "raw -> domain_features, Spark",
 }
 _DATABASES = ("bare.duckdb", "vault.duckdb", "browse.duckdb")
 
@@ -102,7 +107,7 @@ def report(results: Results, fixed: Results, events: int, repeat: int) -> str:
     Args:
         fixed: figures of the same stages with `MIN_EVENTS` page views, so what they cost whatever the input.
     """
-    compared = [stage for stage in COMPARED if stage in results.usages]
+    compared = [stage for stage in (*COMPARED, *SLOW) if stage in results.usages]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     lines = [
         f"{time.strftime('%Y-%m-%d')}: {events:,} generated page views ({results.csv_rows:,} rows of CSV, one per "
@@ -152,7 +157,10 @@ def _ratios(results: Results, fixed: Results) -> list[str]:
     pairs = (
         ("scrubbing : bare load", "scrubbing", "bare load"),
         ("pipeline : bare load", "pipeline", "bare load"),
+        ("polars : pipeline", "polars", "pipeline"),
         ("pandas : pipeline", "pandas", "pipeline"),
+        ("pandas, our rules : pipeline", "pandas, our rules", "pipeline"),
+        ("spark : pipeline", "spark", "pipeline"),
     )
     for name, above, below in pairs:
         if above in results.usages and below in results.usages:
@@ -179,11 +187,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=_positive, default=1, help="measure so often and show medians (default 1)")
     parser.add_argument("--skip-pandas", action="store_true", help="for many events: pandas needs 1.5 GB per million")
     parser.add_argument(
+        "--all", action="store_true", help="with the pipeline's rules in pandas, and the pipeline on Spark (slow)"
+    )
+    parser.add_argument(
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     chosen = parser.parse_args(arguments)
-    compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
+    wanted = (*COMPARED, *SLOW) if chosen.all else COMPARED
+    compared = [stage for stage in wanted if not (chosen.skip_pandas and stage.startswith("pandas"))]
     folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
     try:
         # The first round compiles Python and reads its files for the first time: it is not measured.

@@ -71,13 +71,28 @@ def _bare_load() -> Work:
     return work
 
 
-def _pandas() -> Work:
+def _pandas(*, has_own_rules: bool = True) -> Work:
     from browse_assets_tests.bench.pandas_version import domain_features
+
+    def work(csv: Path, folder: Path) -> int:
+        return len(domain_features(csv, folder, has_own_rules=has_own_rules))
+
+    return work
+
+
+def _polars() -> Work:
+    from browse_assets_tests.bench.polars_version import domain_features
 
     def work(csv: Path, folder: Path) -> int:
         return len(domain_features(csv, folder))
 
     return work
+
+
+def _on_spark() -> Work:
+    """The pipeline with its engine on Spark in this process, which has all cores."""
+    os.environ["BROWSE_ENGINE"] = "spark"
+    return _pipeline(TO_DOMAIN_FEATURES)
 
 
 def _pipeline(assets: tuple[str, ...], *, with_assets: bool = True, with_checks: bool = True) -> Work:
@@ -144,6 +159,9 @@ STAGES: dict[str, Callable[[], Work]] = {
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
     "pandas": _pandas,
+    "pandas, our rules": partial(_pandas, has_own_rules=False),
+    "polars": _polars,
+    "spark": _on_spark,
     "scrubbing": _scrubbing,
     **{name: partial(_pipeline, (name,), with_checks=False) for name in ASSETS},
     "checks": partial(_pipeline, ASSETS, with_assets=False),
