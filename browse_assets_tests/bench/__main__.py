@@ -24,6 +24,8 @@ from browse_assets_tests.bench.serving import ServingFailedError, measure_servin
 COMPARED = ("bare load", "pipeline", "polars", "pandas")
 # Eight minutes and more for a million page views each.
 SLOW = ("pandas, our rules", "spark")
+# One day of 1 % more comes after all others, and then one among them, which cuts sessions in two.
+DAYS = ("new day", "late day")
 STAGES = ("raw_events", "input_files", "scrubbing", "scrubbed_events", "domain_features", "user_days", "checks")
 MIN_EVENTS = 1_000
 NAMES = {
@@ -59,8 +61,9 @@ def run(
     say: Callable[[str], None],
     *,
     with_queries: bool = False,
+    with_days: bool = False,
 ) -> Results:
-    """Generate the events, then measure every stage `repeat` times, in turn; the queries once, after the last."""
+    """Generate the events, then measure every stage `repeat` times, in turn; queries and days once, after the last."""
     pycache = folder / "pycache"
     results = Results()
     generated = folder / str(events)
@@ -76,9 +79,16 @@ def run(
         with tempfile.TemporaryDirectory(dir=folder) as data:
             for stage in STAGES:
                 _measure_into(results, stage, csv, Path(data), pycache, say)
-            if with_queries and turn == repeat - 1:
+            if turn < repeat - 1:
+                continue
+            if with_queries or with_days:
                 _measure_into(results, "profiles", csv, Path(data), pycache, say)
+            if with_queries:
                 results.queries = _query_table(Path(data) / "browse.duckdb")
+            for day in DAYS if with_days else ():
+                measure(day, csv, Path(data), pycache)
+                for stage in ("pipeline", "profiles"):
+                    _measure_into(results, stage, csv, Path(data), pycache, say, name=f"{day}, {stage}")
     return results
 
 
@@ -92,13 +102,21 @@ def _query_table(warehouse: Path) -> list[str]:
 
 
 def _measure_into(
-    results: Results, stage: str, csv: Path, data: Path, pycache: Path, say: Callable[[str], None]
+    results: Results,
+    stage: str,
+    csv: Path,
+    data: Path,
+    pycache: Path,
+    say: Callable[[str], None],
+    *,
+    name: str | None = None,
 ) -> None:
+    name = name or stage
     usage = measure(stage, csv, data, pycache)
-    results.usages.setdefault(stage, []).append(usage)
+    results.usages.setdefault(name, []).append(usage)
     files = [path for path in data.iterdir() if path.name in _DATABASES or path.suffix == ".parquet"]
-    results.stored_bytes[stage] = sum(path.stat().st_size for path in files)
-    say(f"{stage}: {usage.cpu:.1f} CPU s")
+    results.stored_bytes[name] = sum(path.stat().st_size for path in files)
+    say(f"{name}: {usage.cpu:.1f} CPU s")
 
 
 def report(results: Results, fixed: Results, events: int, repeat: int) -> str:
@@ -171,6 +189,19 @@ def _ratios(results: Results, fixed: Results) -> list[str]:
     return lines
 
 
+def day_table(results: Results) -> list[str]:
+    """What a day of 1 % more costs, as a share of making everything."""
+    lines = [f"{'1 % more':<30}{'wall s':>9}{'CPU s':>9}{'of all':>8}{'peak MB':>9}"]
+    for day in DAYS:
+        for stage in ("pipeline", "profiles"):
+            used = results[f"{day}, {stage}"]
+            share = used.cpu / results[stage].cpu
+            lines.append(
+                f"{f'{day}, {stage}':<30}{used.wall:>9.2f}{used.cpu:>9.2f}{share:>8.1%}{_mb(used.peak_bytes):>9}"
+            )
+    return lines
+
+
 def _mb(size: int) -> str:
     return f"{size / 1e6:,.0f}"
 
@@ -192,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
+    parser.add_argument("--days", action="store_true", help="then add a day of 1 % more, and one among the old days")
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     chosen = parser.parse_args(arguments)
     wanted = (*COMPARED, *SLOW) if chosen.all else COMPARED
@@ -202,8 +234,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("warming up ...")
         for _ in range(2):
             fixed = run(MIN_EVENTS, 1, compared, folder, lambda _: None)
-        results = run(chosen.events, chosen.repeat, compared, folder, _say, with_queries=chosen.queries)
+        results = run(
+            chosen.events,
+            chosen.repeat,
+            compared,
+            folder,
+            _say,
+            with_queries=chosen.queries,
+            with_days=chosen.days,
+        )
         print(report(results, fixed, chosen.events, chosen.repeat))
+        if chosen.days:
+            print("", *day_table(results), sep="\n")
         if chosen.queries:
             profiles = results["profiles"]
             _say(f"profiles: {profiles.cpu:.1f} CPU s, {profiles.peak_bytes / 1e6:,.0f} MB at most")

@@ -44,6 +44,18 @@ def _generate() -> Work:
     return work
 
 
+def _one_more_day(day: int) -> Work:
+    from browse_assets_tests.bench.events import write_day
+
+    def work(csv: Path, folder: Path) -> int:
+        """Page views of 1 % more on a day, put into the inbox as a file of their own."""
+        panel = int(csv.parent.name)
+        write_day(folder / "inbox" / f"day-{day}.csv", panel, day, panel // 100)
+        return panel // 100
+
+    return work
+
+
 def _bare_load() -> Work:
     import duckdb
 
@@ -156,6 +168,8 @@ def _scrubbing() -> Work:
 
 STAGES: dict[str, Callable[[], Work]] = {
     "generate": _generate,
+    "new day": partial(_one_more_day, 30),
+    "late day": partial(_one_more_day, 11),
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
     "pandas": _pandas,

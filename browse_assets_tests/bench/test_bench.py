@@ -15,7 +15,7 @@ import tldextract
 from browse_assets.resources import load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings
 from browse_assets_tests.bench.__main__ import Results, report
-from browse_assets_tests.bench.events import COLUMNS, write_events
+from browse_assets_tests.bench.events import COLUMNS, write_day, write_events
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.pandas_version import domain_features
 from browse_assets_tests.bench.polars_version import domain_features as in_polars
@@ -47,6 +47,14 @@ def test_the_same_seed_gives_the_same_bytes(panel: Path, tmp_path: Path) -> None
     write_events(tmp_path / "other.csv", EVENTS, seed=1)
     assert (tmp_path / "again.csv").read_bytes() == panel.read_bytes()
     assert (tmp_path / "other.csv").read_bytes() != panel.read_bytes()
+
+
+def test_one_more_day_is_of_the_same_people(rows: pd.DataFrame, tmp_path: Path) -> None:
+    write_day(tmp_path / "day.csv", EVENTS, 30, 200)
+    more = pd.read_csv(tmp_path / "day.csv", dtype="str", keep_default_na=False)
+    assert len(more.drop_duplicates(["userId", "timestamp", "url"])) == 200
+    assert set(more["userId"]) <= set(rows["userId"])
+    assert more["timestamp"].min() > rows["timestamp"].max()
 
 
 def test_events_are_page_views_of_one_to_three_rows(rows: pd.DataFrame, views: pd.DataFrame) -> None:
