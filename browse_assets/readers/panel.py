@@ -4,6 +4,8 @@ What belongs here: the one meaning of a panel's values, as DuckDB projections ov
 getting at the text (`panel_csv.py`, `panel_json.py`, `panel_parquet.py`), judging the rows.
 """
 
+from collections.abc import Sequence
+
 import duckdb
 
 from browse_assets.readers.columns import FIELD_NAMES
@@ -232,11 +234,15 @@ def language_from_text(expression: str) -> str:
     return f"nullif(nullif(trim({expression}), ''), 'und')"
 
 
-def staged(source: duckdb.DuckDBPyRelation, values: dict[str, str]) -> duckdb.DuckDBPyRelation:
-    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL."""
-    return source.project(
-        ", ".join(
-            f"CAST({values.get(column.name, 'NULL')} AS {column.type}) AS {identifier(column.name)}"
-            for column in STAGED_ROWS.columns
-        )
-    )
+def staged(
+    source: duckdb.DuckDBPyRelation, values: dict[str, str], also: Sequence[str] = ()
+) -> duckdb.DuckDBPyRelation:
+    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL.
+
+    `also` names columns of the source that are kept after them.
+    """
+    columns = [
+        f"CAST({values.get(column.name, 'NULL')} AS {column.type}) AS {identifier(column.name)}"
+        for column in STAGED_ROWS.columns
+    ]
+    return source.project(", ".join([*columns, *also]))

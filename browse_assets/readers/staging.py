@@ -6,13 +6,14 @@ recognising formats (`detection.py`), reading one of them (the module of that fo
 
 import contextlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from browse_assets.readers.archive import candidate_members
 from browse_assets.readers.chrome import read_chrome
@@ -20,7 +21,8 @@ from browse_assets.readers.detection import identify
 from browse_assets.readers.elements import array_batches, line_batches
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.firefox import read_firefox
-from browse_assets.readers.history_database import opened_copy
+from browse_assets.readers.history_database import MAGIC as SQLITE_MAGIC
+from browse_assets.readers.history_database import browser_of, opened_copy
 from browse_assets.readers.panel import (
     language_from_text,
     quoted,
@@ -32,7 +34,7 @@ from browse_assets.readers.panel_json import PanelJson
 from browse_assets.readers.panel_parquet import parquet_relation
 from browse_assets.readers.safari import read_safari
 from browse_assets.readers.takeout import Takeout
-from browse_assets.readers.text import TextSource, compression_of, unpack
+from browse_assets.readers.text import TextSource, compression_of, open_regular, unpack
 
 _BROWSERS: dict[str, Callable] = {"chrome": read_chrome, "firefox": read_firefox, "safari": read_safari}
 _HISTORIES = ("takeout", *_BROWSERS)
@@ -44,26 +46,36 @@ class StagedFile:
 
     Attributes:
         format: format by content; for a zip, that of its members, or `zip` when they differ.
-        relation: columns of `tables.STAGED_ROWS`. It streams from the file: consume it once, inside
-            the context that gave it, on the connection that was passed.
+        visits: all rows of a browser's database as they are in memory (`history_rows` says what they mean), so that
+            those of many files can be staged together; None for other formats.
     """
 
     format: str
-    relation: duckdb.DuckDBPyRelation
+    visits: pa.Table | None
+    make_relation: Callable[[], duckdb.DuckDBPyRelation]
 
-    def translate(self, error: Exception) -> UnreadableFile:
-        """What to say about an error that came while the relation was consumed.
+    @cached_property
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """Columns of `tables.STAGED_ROWS`.
 
-        DuckDB's own messages quote the file; this one does not.
+        It streams from the file: consume it once, inside the context that gave it, on the connection that was passed.
         """
-        if isinstance(error, UnreadableFile):
-            return error
-        if isinstance(error, (duckdb.OutOfMemoryException, MemoryError)):
-            return UnreadableFile("out_of_memory", "it needs more memory than BROWSE_MEMORY_LIMIT allows")
-        return UnreadableFile(
-            "read_failed",
-            "reading it failed after it had been checked; if something still writes it, wait and try again",
-        )
+        return self.make_relation()
+
+
+def translate(error: Exception) -> UnreadableFile:
+    """What to say about an error that came while a file's rows were consumed.
+
+    DuckDB's own messages quote the file; this one does not.
+    """
+    if isinstance(error, UnreadableFile):
+        return error
+    if isinstance(error, (duckdb.OutOfMemoryException, MemoryError)):
+        return UnreadableFile("out_of_memory", "it needs more memory than BROWSE_MEMORY_LIMIT allows")
+    return UnreadableFile(
+        "read_failed",
+        "reading it failed after it had been checked; if something still writes it, wait and try again",
+    )
 
 
 @contextlib.contextmanager
@@ -77,19 +89,32 @@ def stage(con: duckdb.DuckDBPyConnection, path: Path, *, owner: str, scratch: Pa
         con: connection on which the relation is to be consumed; nothing is created in it.
         path: the file; it is only read.
         owner: user id of a personal history file; panel formats have theirs in the rows.
-        scratch: existing private folder for copies, which are gone when the context ends.
+        scratch: existing private folder for copies that nothing else uses; it is empty when the context ends.
 
     Raises:
         UnreadableFile: as `detection.identify` and the readers.
     """
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        private = Path(folder)
-        kind = identify(path, scratch=private)
+    try:
+        if _is_database(path):  # the usual small file: one copy of it answers both questions
+            with opened_copy(path, scratch) as database:
+                kind = browser_of(database)
+                visits = _numbered(_BROWSERS[kind](database))
+            yield StagedFile(kind, visits, partial(_history, con, visits, owner))
+            return
+        kind = identify(path, scratch=scratch)
         if kind == "zip":
-            kind, relation = _stage_zip(con, path, owner, private)
+            kind, relation = _stage_zip(con, path, owner, scratch)
         else:
-            relation = _relation(con, kind, path, owner, private)
-        yield StagedFile(kind, relation)
+            relation = _relation(con, kind, path, owner, scratch)
+        yield StagedFile(kind, None, lambda: relation)
+    finally:
+        for entry in os.scandir(scratch):
+            os.unlink(entry)
+
+
+def _is_database(path: Path) -> bool:
+    with open_regular(path) as file:
+        return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
 
 
 def _relation(
@@ -110,25 +135,36 @@ def _relation(
         unpacked = scratch / "unpacked"
         unpack(path, unpacked)
         path = unpacked
-    return parquet_relation(con, path) if kind == "parquet" else _history(con, kind, path, owner, scratch)
-
-
-def _history(
-    con: duckdb.DuckDBPyConnection, browser: str, path: Path, owner: str, scratch: Path
-) -> duckdb.DuckDBPyRelation:
-    """Staged rows of a browser's database: one per visit, numbered in the order of their ids."""
+    if kind == "parquet":
+        return parquet_relation(con, path)
     with opened_copy(path, scratch) as database:
-        visits = _BROWSERS[browser](database)
+        return _history(con, _numbered(_BROWSERS[kind](database)), owner)
+
+
+def _numbered(visits: pa.Table) -> pa.Table:
+    """Visits with their number in the order of their ids, from 1."""
+    return visits.append_column("row_number", pa.array(np.arange(1, visits.num_rows + 1)))
+
+
+def _history(con: duckdb.DuckDBPyConnection, visits: pa.Table, owner: str) -> duckdb.DuckDBPyRelation:
+    return history_rows(con.from_arrow(visits), quoted(owner))
+
+
+def history_rows(visits: duckdb.DuckDBPyRelation, owner: str, also: Sequence[str] = ()) -> duckdb.DuckDBPyRelation:
+    """Staged rows of browsers' databases: one per visit.
+
+    Args:
+        visits: as `StagedFile.visits`, of one file or of several.
+        owner: SQL that gives the person's id.
+        also: further columns of `visits` to keep.
+    """
     seconds = "CASE WHEN foreground_microseconds > 0 THEN foreground_microseconds / 1e6 END"
-    rows = con.from_arrow(visits).project(
-        f"*, row_number() OVER () AS row_number, {seconds} AS seconds, "
-        f"{timestamp_from_microseconds('event_microseconds')} AS event_time"
-    )
+    rows = visits.project(f"*, {seconds} AS seconds, {timestamp_from_microseconds('event_microseconds')} AS event_time")
     return staged(
         rows,
         {
             "row_number": "row_number",
-            "user_id": quoted(owner),
+            "user_id": owner,
             "event_time": "event_time",
             "url": "nullif(url, '')",
             "title": "nullif(title, '')",
@@ -140,6 +176,7 @@ def _history(
             "search_terms": "nullif(search_terms, '')",
             "reason": "CASE WHEN event_microseconds IS NOT NULL AND event_time IS NULL THEN 'bad_time' END",
         },
+        also,
     )
 
 
