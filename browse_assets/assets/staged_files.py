@@ -7,7 +7,7 @@ The statement that stages rows takes 25 ms to prepare, however few it stages: te
 took 6.5 minutes of CPU time, and together half a minute.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +22,14 @@ from browse_assets.sql import read_sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from browse_assets.readers.panel import SourceRows
     from browse_assets.readers.staging import StagedFile
 
 # Larger files are streamed, each by a statement of its own. Of text it is the size of the file, packed or not: the rows
 # of one that packs 200 times, the most that is read, take 100 MB.
 SMALL_FILE_BYTES = 2**19
 # Small files are gathered up to so many rows, or bytes in memory.
+BATCH_FILES = 2_000
 BATCH_ROWS = 50_000
 BATCH_BYTES = 32 * 2**20
 # Each line is a row in Dagster's store, and a commit: of more files than these, counts are said now and then.
@@ -74,23 +76,26 @@ class Progress:
 
 
 class _Batch:
-    """Rows of small files in memory, by the place of their file among the load's."""
+    """Rows of small files in memory: by what they mean, and by the place of their file among the load's."""
 
     def __init__(self) -> None:
-        self._tables: dict[int, pa.Table] = {}
-        self._rows = self._bytes = 0
+        self._files: dict[Hashable, dict[int, tuple[SourceRows, pa.Table]]] = {}
+        self._count = self._rows = self._bytes = 0
 
-    def add(self, order: int, table: "pa.Table") -> bool:
+    def add(self, order: int, rows: "SourceRows") -> bool:
         """One more file; whether it is time to stage them."""
-        self._tables[order] = table
+        table = rows.table()
+        self._files.setdefault(rows.kind, {})[order] = (rows, table)
+        self._count += 1
         self._rows += table.num_rows
         self._bytes += table.nbytes
-        return self._rows >= BATCH_ROWS or self._bytes >= BATCH_BYTES or len(self._tables) >= FILES_PER_LINE
+        return self._rows >= BATCH_ROWS or self._bytes >= BATCH_BYTES or self._count >= BATCH_FILES
 
-    def taken(self) -> "dict[int, pa.Table]":
-        """What was gathered; nothing is, afterwards."""
-        tables, self._tables, self._rows, self._bytes = self._tables, {}, 0, 0
-        return tables
+    def taken(self) -> "Iterable[dict[int, tuple[SourceRows, pa.Table]]]":
+        """What was gathered, files of one kind together; nothing is, afterwards."""
+        files, self._files = self._files, {}
+        self._count = self._rows = self._bytes = 0
+        return files.values()
 
 
 class Stager:
@@ -112,7 +117,7 @@ class Stager:
         self._keys = keys
         self._scratch = scratch
         self._progress = Progress(say)
-        self._visits, self._rows = _Batch(), _Batch()
+        self._batch = _Batch()
 
     def add(self, identified: FileOutcome) -> None:
         """Read a file, or note that it could not be opened."""
@@ -124,11 +129,13 @@ class Stager:
 
     def finish(self) -> None:
         """Stage what was gathered."""
-        self._stage_together(self._visits, is_visits=True)
-        self._stage_together(self._rows, is_visits=False)
+        for files in self._batch.taken():
+            self._stage_together(files)
 
     def _read(self, order: int, outcome: FileOutcome) -> FileOutcome:
-        from browse_assets.readers.staging import stage, translate  # pyarrow: 0.2 s
+        import pyarrow as pa  # 0.2 s
+
+        from browse_assets.readers.staging import stage, translate
 
         file = outcome.file
         try:
@@ -137,7 +144,7 @@ class Stager:
                 self.outcomes[order] = outcome
                 try:
                     self._take(order, outcome, staged)
-                except duckdb.Error as error:
+                except (duckdb.Error, pa.ArrowException) as error:
                     failure = translate(error)
                 else:
                     return outcome
@@ -154,57 +161,46 @@ class Stager:
         return replace(outcome, failure=f"{failure.code}: {failure.message}")
 
     def _take(self, order: int, outcome: FileOutcome, staged: "StagedFile") -> None:
-        if staged.visits is not None and staged.visits.nbytes <= SMALL_FILE_BYTES:
-            if self._visits.add(order, staged.visits):
-                self._stage_together(self._visits, is_visits=True)
-        elif staged.visits is None and outcome.file.size_bytes <= SMALL_FILE_BYTES:
-            if self._rows.add(order, staged.relation.to_arrow_table()):
-                self._stage_together(self._rows, is_visits=False)
-        else:
-            self._insert(
-                [order],
-                staged.relation.project(
-                    f"*, {order}::BIGINT AS file_order, TIMESTAMP '{outcome.file.written_at}' AS written_at"
-                ),
-            )
+        if staged.rows is not None and outcome.file.size_bytes <= SMALL_FILE_BYTES:
+            if self._batch.add(order, staged.rows):
+                self.finish()
+            return
+        place = f"{order}::BIGINT AS file_order, TIMESTAMP '{outcome.file.written_at}' AS written_at"
+        self._insert([order], staged.relation.project(f"*, {place}"))
 
-    def _stage_together(self, batch: _Batch, *, is_visits: bool) -> None:
+    def _stage_together(self, files: "dict[int, tuple[SourceRows, pa.Table]]") -> None:
         """One statement for all; should it fail, one for each, so that a file fails alone."""
         from browse_assets.readers.staging import translate
 
-        tables = batch.taken()
         try:
-            if tables:
-                self._insert_tables(tables, is_visits=is_visits)
+            self._insert_tables(files)
         except duckdb.Error:
-            for order, table in tables.items():
+            for order, one in files.items():
                 try:
-                    self._insert_tables({order: table}, is_visits=is_visits)
+                    self._insert_tables({order: one})
                 except duckdb.Error as error:
                     failure = translate(error)
                     self.outcomes[order] = replace(self.outcomes[order], failure=f"{failure.code}: {failure.message}")
 
-    def _insert_tables(self, tables: "dict[int, pa.Table]", *, is_visits: bool) -> None:
+    def _insert_tables(self, files: "dict[int, tuple[SourceRows, pa.Table]]") -> None:
         import numpy as np
         import pyarrow as pa
 
-        from browse_assets.readers.staging import history_rows
-
-        orders = np.repeat(list(tables), [table.num_rows for table in tables.values()])
-        rows = pa.concat_tables(tables.values()).append_column("file_order", pa.array(orders, pa.int64()))
-        files = pa.table(
+        tables = [rows for _, rows in files.values()]
+        orders = np.repeat(list(files), [rows.num_rows for rows in tables])
+        table = pa.concat_tables(tables).append_column("file_order", pa.array(orders, pa.int64()))
+        outcomes = [self.outcomes[order] for order in files]
+        known = pa.table(
             {
-                "file_order": pa.array(tables, pa.int64()),
-                "owner": [self.outcomes[order].file.owner or self.outcomes[order].file_id for order in tables],
-                "written_at": pa.array([self.outcomes[order].file.written_at for order in tables], pa.timestamp("us")),
+                "file_order": pa.array(files, pa.int64()),
+                "owner": pa.array([outcome.file.owner or outcome.file_id for outcome in outcomes], pa.string()),
+                "written_at": pa.array([outcome.file.written_at for outcome in outcomes], pa.timestamp("us")),
             }
         )
-        relation = self._con.from_arrow(rows).join(self._con.from_arrow(files), "file_order")
-        if is_visits:
-            relation = history_rows(relation, "owner", also=("file_order", "written_at"))
-        else:
-            relation = relation.project("* EXCLUDE (owner)")
-        self._insert(list(tables), relation)
+        source = self._con.from_arrow(table).join(self._con.from_arrow(known), "file_order")
+        first, _ = next(iter(files.values()))
+        rows = first.to_staged(source, "owner", ("file_order", "written_at", "owner"))
+        self._insert(list(files), rows.project("* EXCLUDE (owner)"))
 
     def _insert(self, orders: Sequence[int], rows: duckdb.DuckDBPyRelation) -> None:
         rows.create_view("reader_rows", replace=True)

@@ -10,8 +10,9 @@ rows without a second look at the file's lines.
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow.csv as pa_csv
 
 from browse_assets.readers.columns import PanelColumns, panel_columns
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.readers.panel import panel_rows
+from browse_assets.readers.panel import SourceRows, panel_rows
 from browse_assets.readers.text import BAD_BYTE, KEPT_REPLACEMENT, LINE_LIMIT, ChunkFile, TextSource
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -110,8 +111,8 @@ class PanelCsv:
         if self._scan.good_rows == 0 and not self._scan.malformed:
             raise UnreadableFile("header_only", "it has a header and no rows; export it again")
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Staged rows, streamed from the file; can be consumed once."""
+    def rows(self) -> SourceRows:
+        """The rows and what they mean."""
         names = self._header.names
         columns = self._header.columns
         marked = self._source.has_bad_bytes
@@ -124,7 +125,6 @@ class PanelCsv:
                 *((f"f{i}", pa.string()) for i in used),
             ]
         )
-        reader = pa.RecordBatchReader.from_batches(schema, self._batches(schema))
 
         def value(name: str) -> str:
             column = f"f{names.index(name)}"
@@ -137,7 +137,11 @@ class PanelCsv:
             field_name: f"coalesce({', '.join(value(name) for name in found)})"
             for field_name, found in columns.by_field.items()
         }
-        return panel_rows(con.from_arrow(reader), values)
+
+        def to_staged(source: duckdb.DuckDBPyRelation, _owner: str, also: Sequence[str]) -> duckdb.DuckDBPyRelation:
+            return panel_rows(source, values, also=also)
+
+        return SourceRows(("csv", names, marked), schema, partial(self._batches, schema), to_staged)
 
     def _scanned(self, *, by_lines: bool) -> _Scan:
         """Parse without converting: counts, broken rows with their places, and every error there is."""
