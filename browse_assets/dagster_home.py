@@ -109,20 +109,21 @@ def quick_records(home: Path) -> Iterator[None]:
     """
     from sqlalchemy import Engine, event
 
+    homely = str(home) + os.sep
     kept: dict[str, sqlite3.Connection] = {}
 
     def relax(connection: Any, _record: Any) -> None:
         if not isinstance(connection, sqlite3.Connection):
             return
         path = next((file for _, name, file in connection.execute("PRAGMA database_list") if name == "main"), "")
-        if not path or not Path(path).is_relative_to(home):
+        if not path.startswith(homely):
             return
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        if path not in kept and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             return  # it has just been made, and is without a log yet
         connection.execute("PRAGMA synchronous = NORMAL")
         if path not in kept:
             kept[path] = sqlite3.connect(path, check_same_thread=False)
-            kept[path].execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now it is open
+            kept[path].execute("SELECT count(*) FROM sqlite_master").fetchall()  # only now it is open
 
     event.listen(Engine, "connect", relax)
     try:

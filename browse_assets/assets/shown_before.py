@@ -41,7 +41,7 @@ def shown_again(
 
 
 def _last_metadata() -> dict[str, Any]:
-    """Of the last materialization of the asset that is being made; nothing where there was none, or outside of a run."""
+    """Of the last materialization of the asset that is being made; nothing without one, or outside of a run."""
     try:
         context = dg.AssetExecutionContext.get()
     except DagsterInvariantViolationError:
