@@ -75,9 +75,8 @@ def workplace(settings: Settings, lock: Lock, stop: StopRequests) -> Iterator[Wo
     Raises:
         AlreadyRunningError: the UI is running something.
     """
-    home = prepare_dagster_home(settings)
-    os.environ["DAGSTER_HOME"] = str(home)
-    with quick_records(home), dg.DagsterInstance.get() as instance:
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
+    with quick_records(), dg.DagsterInstance.get() as instance:
         make_way(instance, settings)
         yield Workplace(lock.command, settings, instance, stop)
 

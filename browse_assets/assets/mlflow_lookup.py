@@ -2,7 +2,7 @@
 
 What belongs here: whether a run is there, and who an alias stands for. What does not: everything else, which is asked
 of MLflow itself (`churn_logging.py`); so are these two where the store is no SQLite file, or its tables are not as
-they are known here. Importing MLflow and opening its store takes 3 s: half of what a run with nothing new does in assets.
+they are known here. Importing MLflow and opening its store takes 3 s.
 """
 
 import sqlite3

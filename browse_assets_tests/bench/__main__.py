@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from browse_assets_tests.bench.many_files import files_table, measure_files
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
@@ -182,10 +183,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
+    parser.add_argument(
+        "--files", type=_positive, help="measure only that many small history files, from the inbox to domain_features"
+    )
     chosen = parser.parse_args(arguments)
     compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
     folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
     try:
+        if chosen.files:
+            print(*files_table(measure_files(chosen.files, folder, _say)), sep="\n")
+            return 0
         # The first round compiles Python and reads its files for the first time: it is not measured.
         _say("warming up ...")
         for _ in range(2):
