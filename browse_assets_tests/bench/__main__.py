@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from browse_assets_tests.bench.many_files import files_table, measure_files
+from browse_assets_tests.bench.file_figures import files_table, measure_files
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table

@@ -1,7 +1,7 @@
 """Many small browser histories: a folder for each person, one file in it, the same for the same seed.
 
-What belongs here: the files, mostly Chrome databases, and the run that reads them. What does not: one large panel file
-(`events.py`), measuring (`measure.py`).
+What belongs here: the files, mostly Chrome databases. What does not: one large panel file (`events.py`), measuring
+(`file_figures.py`).
 
 Of a hundred files 80 are Chrome histories, 6 Firefox, 4 Safari, 4 Takeout, 3 CSV and 3 JSON lines; each holds 20 to 50
 page views of one person, and one in a hundred is cut off in the middle. Everything in them is synthetic.
@@ -10,15 +10,13 @@ page views of one person, and one in a hundred is cut off in the middle. Everyth
 import csv
 import io
 import json
-import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from browse_assets_tests.bench.measure import Usage, measure
 from browse_assets_tests.bench.sites import SECTIONS, Sites, make_sites
 
 MIN_VISITS, MAX_VISITS = 20, 50
@@ -104,36 +102,6 @@ def write_files(inbox: Path, files: int, *, seed: int = 2025) -> int:
         folder.mkdir(parents=True)
         (folder / name).write_bytes(content)
     return views
-
-
-def measure_files(files: int, folder: Path, say: Callable[[str], None]) -> dict[int, Usage]:
-    """From the inbox to domain_features, by number of files: of a fifth of them, and of all.
-
-    Each is a process of its own, and one run; what many more files take beside the first is what grows.
-
-    Raises:
-        StageFailedError: a run failed, or a check other than that all files can be read.
-    """
-    usages = {}
-    for count in sorted({max(1, files // 5), files}):
-        data = folder / f"files_{count}"
-        say(f"writing {count:,} files ...")
-        write_files(data / "inbox", count)
-        usages[count] = measure("files", data, data, folder / "pycache")
-        say(f"{count:,} files: {usages[count].wall:.0f} s")
-        shutil.rmtree(data)
-    return usages
-
-
-def files_table(usages: Mapping[int, Usage]) -> list[str]:
-    """The figures as lines of text."""
-    lines = [f"{'small history files':<30}{'wall s':>9}{'CPU s':>9}{'ms/file':>9}{'peak MB':>9}{'rows':>13}"]
-    for files, used in usages.items():
-        each = 1000 * used.cpu / files
-        lines.append(
-            f"{files:<30,}{used.wall:>9.2f}{used.cpu:>9.2f}{each:>9.2f}{used.peak_bytes / 1e6:>9,.0f}{used.rows:>13,}"
-        )
-    return lines
 
 
 def _visits(rng: np.random.Generator, sites: Sites) -> list[_Visit]:

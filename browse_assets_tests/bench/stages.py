@@ -44,6 +44,16 @@ def _generate() -> Work:
     return work
 
 
+def _write_files() -> Work:
+    from browse_assets_tests.bench.many_files import write_files
+
+    def work(csv: Path, folder: Path) -> int:
+        """Page views in as many small files as the name of the first path says."""
+        return write_files(folder / "inbox", int(csv.name))
+
+    return work
+
+
 def _bare_load() -> Work:
     import duckdb
 
@@ -149,6 +159,7 @@ STAGES: dict[str, Callable[[], Work]] = {
     "scrubbing": _scrubbing,
     **{name: partial(_pipeline, (name,), with_checks=False) for name in ASSETS},
     "checks": partial(_pipeline, ASSETS, with_assets=False),
+    "write files": _write_files,
     # Some files are cut off in the middle.
     "files": partial(_pipeline, TO_DOMAIN_FEATURES, may_fail=("files_readable",)),
     "profiles": partial(_pipeline, PROFILES, with_checks=False),
