@@ -6,10 +6,12 @@ value is made of; what only filters, joins or groups is not listed. Tables whose
 models, recognised products) have no entry, rather than a guess.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from browse_assets.settings import REFERENCE_DIR
@@ -215,6 +217,17 @@ def _steps() -> dict[str, tuple[Step, ...]]:
             _file("churn_snapshots"),
         ),
     }
+
+
+def has_lineage(table: str) -> bool:
+    """Whether SQL makes the table, so that its columns can be traced."""
+    return table in _steps()
+
+
+@cache
+def tracing_version() -> str:
+    """Hash of this module, which says what the steps are; what the steps do is in `sql/` and `tables.py`."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 @cache

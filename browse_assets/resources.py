@@ -462,6 +462,11 @@ class ExperimentTracker(dg.ConfigurableResource):
         for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
             client.set_terminated(run.info.run_id, "KILLED")
 
+    @property
+    def tracking_uri(self) -> str:
+        """Address of the store."""
+        return load_settings().tracking_uri
+
     def client(self) -> Any:
         """The mlflow module with its tracking address set (importing it takes 4 s: only in training)."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

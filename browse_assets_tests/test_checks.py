@@ -682,6 +682,15 @@ def test_ids_of_customers_are_found_and_the_owner_of_a_history_is_not(con: Conne
     assert run("input_files_no_personal_data").passed
 
 
+def test_digits_in_the_hash_of_a_file_are_no_card(con: Connection) -> None:
+    """One of ten thousand hashes holds some that look like one; a file without a hash is looked at as before."""
+    like_a_card = "4111111111111111"
+    fill(con, {"input_files": [file(file_id=like_a_card.rjust(64, "a"))]})
+    assert run("input_files_no_personal_data").passed
+    fill(con, {"input_files": [file(file_id=like_a_card)]})
+    assert_shows(run("input_files_no_personal_data"), Case({}, 1, {"part": "file_id", "kind": "card"}))
+
+
 def test_the_owner_of_a_history_may_stand_in_the_customer_list(con: Connection) -> None:
     """The scrubbing leaves a folder's name where it is a word: a check of it would fail every run."""
     fill(

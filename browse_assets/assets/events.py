@@ -13,7 +13,7 @@ import duckdb
 from browse_assets.analysis.names import find_names
 from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
-from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
+from browse_assets.assets.reporting import bar_plot, drawn, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
 from browse_assets.assets.sessions import cut_sessions
 from browse_assets.assets.slices import Span, time_slices, within
@@ -157,7 +157,7 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
             SCRUBBED_EVENTS,
             preview_select="SELECT event_time, domain, left(title, 32) AS title, transition, dwell_seconds AS dwell "
             "FROM scrubbed_events ORDER BY event_time DESC, event_id LIMIT 5",
-            extra=withheld | ({"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {}),
+            extra=withheld | (drawn("events per day", per_day, lambda: _day_figure(per_day)) if per_day else {}),
         )
 
 

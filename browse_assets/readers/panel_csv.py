@@ -11,8 +11,9 @@ such neighbours become one row here, and what follows costs half as much (35 to 
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -23,7 +24,7 @@ import pyarrow.csv as pa_csv
 
 from browse_assets.readers.columns import PanelColumns, panel_columns
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.readers.panel import panel_rows
+from browse_assets.readers.panel import SourceRows, panel_rows
 from browse_assets.readers.text import BAD_BYTE, KEPT_REPLACEMENT, LINE_LIMIT, ChunkFile, TextSource
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -116,8 +117,8 @@ class PanelCsv:
         if self._scan.good_rows == 0 and not self._scan.malformed:
             raise UnreadableFile("header_only", "it has a header and no rows; export it again")
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Staged rows, streamed from the file; can be consumed once."""
+    def rows(self) -> SourceRows:
+        """The rows and what they mean."""
         names = self._header.names
         columns = self._header.columns
         marked = self._source.has_bad_bytes
@@ -125,13 +126,12 @@ class PanelCsv:
         wanted = [f"f{i}" for i in used]
         tag_columns = None if marked else self._tag_columns()
         schema = pa.schema([*_MARKS, *((name, pa.string()) for name in wanted)])
-        batches = self._batches(schema, wanted)
+        batches = partial(self._batches, schema, wanted)
         if tag_columns:
             # Who and where, by the columns that come first: rows without them are judged each by its own tags.
             given = [f"f{names.index(columns.by_field[field][0])}" for field in ("user_id", "url")]
             schema = pa.schema([*(one for one in schema if one.name not in tag_columns), *_FOLDED])
-            batches = (_folded(batch, schema, given, tag_columns) for batch in batches)
-        reader = pa.RecordBatchReader.from_batches(schema, batches)
+            batches = partial(_all_folded, batches, schema, given, tag_columns)
 
         def value(name: str) -> str:
             column = f"f{names.index(name)}"
@@ -145,7 +145,11 @@ class PanelCsv:
             for field_name, found in columns.by_field.items()
             if not (tag_columns and field_name in _TAG_FIELDS)
         }
-        return panel_rows(con.from_arrow(reader), values, has_folded_tags=tag_columns is not None)
+
+        def to_staged(source: duckdb.DuckDBPyRelation, _owner: str, also: Sequence[str]) -> duckdb.DuckDBPyRelation:
+            return panel_rows(source, values, has_folded_tags=tag_columns is not None, also=also)
+
+        return SourceRows(("csv", names, marked), schema, batches, to_staged)
 
     def _tag_columns(self) -> tuple[str, str] | None:
         """Columns of the one meta tag that a row may carry; None where tags may stand elsewhere, too."""
@@ -254,6 +258,13 @@ class PanelCsv:
             raw_text = pc.binary_join_element_wise(*rows.columns, self._header.delimiter)
             malformed = pc.match_substring(raw_text, BAD_BYTE)
         return pa.record_batch([pa.array(numbers), malformed, raw_text, *rows.columns], schema=schema)
+
+
+def _all_folded(
+    batches: Callable[[], Iterator[pa.RecordBatch]], schema: pa.Schema, given: list[str], tag_columns: tuple[str, str]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches():
+        yield _folded(batch, schema, given, tag_columns)
 
 
 def _folded(batch: pa.RecordBatch, schema: pa.Schema, given: list[str], tag_columns: tuple[str, str]) -> pa.RecordBatch:

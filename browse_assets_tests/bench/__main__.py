@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from browse_assets_tests.bench.file_figures import files_table, measure_files
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
@@ -225,11 +226,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--days", action="store_true", help="then add a day of 1 % more, and one among the old days")
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
+    parser.add_argument(
+        "--files", type=_positive, help="measure only that many small history files, from the inbox to domain_features"
+    )
     chosen = parser.parse_args(arguments)
     wanted = (*COMPARED, *SLOW) if chosen.all else COMPARED
     compared = [stage for stage in wanted if not (chosen.skip_pandas and stage.startswith("pandas"))]
     folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
     try:
+        if chosen.files:
+            print(*files_table(measure_files(chosen.files, folder, _say)), sep="\n")
+            return 0
         # The first round compiles Python and reads its files for the first time: it is not measured.
         _say("warming up ...")
         for _ in range(2):
