@@ -4,6 +4,7 @@ What belongs here: opening, locking, transactions, keys, and the Dagster resourc
 assets. What does not: what the tables hold (`tables.py`) or how they are filled (`assets/`).
 """
 
+import ctypes
 import errno
 import hashlib
 import hmac
@@ -11,11 +12,12 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -42,6 +44,9 @@ WRITER_POOL = "duckdb_writer"
 
 # Ends the name of a table that is made beside the one that it becomes, in many transactions.
 PART = "_part"
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BYTES = 128 * 1024  # glibc's own threshold, which it would raise
 
 # A notebook that reads keeps the file for as long as its query takes; a run waits that long, not for ever.
 LOCK_WAIT_SECONDS = 60.0
@@ -231,6 +236,7 @@ def open_databases(
         # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).
         con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         if settings.memory_limit:
+            _return_freed_memory()
             con.execute("SET memory_limit = ?", [settings.memory_limit])
         if settings.threads:
             con.execute("SET threads = ?", [settings.threads])
@@ -244,6 +250,18 @@ def open_databases(
         yield con
     finally:
         con.close()
+
+
+@cache
+def _return_freed_memory() -> None:
+    """Let glibc give freed blocks back to the system at once, once in a process; other systems do so anyway.
+
+    By default it keeps them once they have come and gone: with 10 million page views and a limit of 2 GB the process
+    grew to 4.0 GB while DuckDB moved its blocks to the disk, and with this to 2.4 GB.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # musl has no mallopt
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 # Time and size of the extension files whose signature DuckDB has checked in this process.
