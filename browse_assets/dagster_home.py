@@ -127,7 +127,7 @@ def quick_records() -> Iterator[None]:
             kept[url].execute("SELECT count(*) FROM sqlite_master").fetchall()  # only now it is open
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    sqlite_event_log.create_engine = engine_of
+    sqlite_event_log.create_engine = engine_of  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -188,3 +188,27 @@ def test_columns_that_a_version_has_added_are_added_to_tables_from_before(settin
     with open_databases(settings, vault="write", warehouse="write") as con:
         assert con.execute("SELECT file_id, erased FROM vault.raw_files").fetchall() == [("before", None)]
         assert con.execute("SELECT expired FROM input_files").fetchall() == []
+
+
+def test_a_look_leaves_nothing_behind_for_the_next(settings: Settings) -> None:
+    """Instances are used again by looks; each sees what was written in between, and none what another has made."""
+    for rows in (0, 1):
+        with open_databases(settings, vault="write", warehouse="write") as con:
+            con.execute(f"INSERT INTO purges (horizon) SELECT '2024-05-01' FROM range({rows})")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            with open_databases(settings, warehouse="read") as other:  # one inside another is another
+                assert other.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            con.execute("CREATE TEMP TABLE mine AS SELECT 1")
+            con.execute("SET VARIABLE mine = 1")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT getvariable('mine')").fetchone() == (None,)
+            with pytest.raises(duckdb.CatalogException):
+                con.execute("FROM mine")
+        with pytest.raises(ZeroDivisionError), open_databases(settings, warehouse="read"):
+            _ = 1 / 0
+        # Another process may write now.
+        code = (
+            f"import duckdb; duckdb.connect({str(settings.warehouse_path)!r}).execute('CREATE TABLE t{rows} (i INT)')"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
