@@ -198,3 +198,27 @@ def test_a_table_that_a_killed_run_was_making_is_gone_when_the_next_one_opens(se
         tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     assert "scrubbed_events" in tables
     assert not {name for name in tables if name.endswith(PART)}
+
+
+def test_a_look_leaves_nothing_behind_for_the_next(settings: Settings) -> None:
+    """Instances are used again by looks; each sees what was written in between, and none what another has made."""
+    for rows in (0, 1):
+        with open_databases(settings, vault="write", warehouse="write") as con:
+            con.execute(f"INSERT INTO purges (horizon) SELECT '2024-05-01' FROM range({rows})")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            with open_databases(settings, warehouse="read") as other:  # one inside another is another
+                assert other.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            con.execute("CREATE TEMP TABLE mine AS SELECT 1")
+            con.execute("SET VARIABLE mine = 1")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT getvariable('mine')").fetchone() == (None,)
+            with pytest.raises(duckdb.CatalogException):
+                con.execute("FROM mine")
+        with pytest.raises(ZeroDivisionError), open_databases(settings, warehouse="read"):
+            _ = 1 / 0
+        # Another process may write now.
+        code = (
+            f"import duckdb; duckdb.connect({str(settings.warehouse_path)!r}).execute('CREATE TABLE t{rows} (i INT)')"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
