@@ -117,7 +117,7 @@ def sessions_by_definition(databases: Databases) -> dg.AssetCheckResult:
     with databases.open(warehouse="write") as con:
         since = unseen_since(con, "sessions_by_definition")
         select = SESSIONS_THAT_BREAK_THE_RULE.replace("$since", str(since))
-        found = _verdict(con, select, "events that break their session's rule")
+        found = _verdict(con, select, "events that break their session's rule", since=since)
         if found.passed:
             write_seen(con, "sessions_by_definition")
         return found
