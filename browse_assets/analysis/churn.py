@@ -17,21 +17,17 @@ from threadpoolctl import threadpool_limits
 
 from browse_assets.analysis.churn_calibration import calibrate, refitted
 from browse_assets.analysis.churn_candidates import (
-    BASELINES,
     CANDIDATES,
     LOGISTIC,
     MODELS,
     REPEAT_VISITS,
     STACK,
     churn_probability,
-    fit_candidate,
     has_histories,
 )
 from browse_assets.analysis.churn_division import (
     MIN_PER_CLASS_IN_PART,
-    PEOPLE_FOLDS,
     LabelledRows,
-    deal,
     divide,
     folds_of,
     labelled_rows,
@@ -39,8 +35,9 @@ from browse_assets.analysis.churn_division import (
     train_and_test,
 )
 from browse_assets.analysis.churn_encoding import MOST_COLUMNS, TellingColumns
+from browse_assets.analysis.churn_fits import Fits, models_of, person_disjoint_auc_of, random_split_auc_of
 from browse_assets.analysis.churn_repeat import HISTORY
-from browse_assets.analysis.churn_tuning import Tuned, blend, tune, tuning_folds, winner
+from browse_assets.analysis.churn_tuning import Tuned, blend, tune_all, tuning_folds, winner
 from browse_assets.analysis.churn_windows import WindowPlan
 from browse_assets.analysis.evaluation import (
     METRICS,
@@ -59,7 +56,8 @@ PERMUTATIONS = 5
 # What the permutation importances look at: more changes no figure that anybody could read.
 IMPORTANCE_ROWS = 1_000
 IMPORTANCE_FEATURES = 50
-RANDOM_TEST_SHARE = 0.3
+# With fewer rows most of a fit is not computing, and threads wait for each other.
+SIDE_BY_SIDE_ROWS = 20_000
 
 # The metrics whose difference to logistic regression stands in the table; the others are in `differences`.
 COMPARED = ("roc_auc", "log_loss")
@@ -153,6 +151,7 @@ def train_churn(
     horizon: tuple[float, float] | None = None,
     test_people: Collection[str] | None = None,
     candidates: Sequence[str] = CANDIDATES,
+    workers: int = 1,
 ) -> ChurnTraining:
     """Train and compare the candidates, each step on rows that the steps before did not see.
 
@@ -181,6 +180,7 @@ def train_churn(
             comparator of repeat visits asks for them, and is left out without them.
         test_people: without a plan, the user_key of those who are the test; None lets a quarter be dealt.
         candidates: which of CANDIDATES to train; at least one is none of the baselines.
+        workers: how many candidates are worked on at a time, of SIDE_BY_SIDE_ROWS rows or more; changes no result.
 
     Raises:
         ValueError: a column is missing, a person is doubled in a snapshot, or `rule_feature`
@@ -210,9 +210,11 @@ def train_churn(
             f"calibration and threshold each see {MIN_PER_CLASS_IN_PART} of either outcome",
         )
 
+    if len(rows.y) < SIDE_BY_SIDE_ROWS:
+        workers = 1
     folds, folds_in_words = folds_of(rows, parts.fit, plan)
     encoded = tuning_folds(rows.x, rows.y, pd.factorize(rows.user_key)[0], folds, seed=seed)
-    tuned = {name: tune(name, encoded, seed=seed) for name in candidates}
+    tuned = tune_all(candidates, encoded, seed=seed, workers=workers)
     if plan is not None:
         horizon = (plan.gap_days, plan.outcome_days)
     if horizon is not None and has_histories(rows.x.columns):
@@ -224,33 +226,31 @@ def train_churn(
     best = winner(tuned, encoded)
     del encoded
     rows = _narrowed(rows, parts.fit, {rule_feature, *HISTORY})
-    estimators: dict[str, Any] = {}
-    thresholds: dict[str, float] = {}
-    probabilities: dict[str, FloatArray] = {}
-    for name in tuned:
+    fits = Fits(rows, tuned, seed, rule_feature, workers)
 
-        def fitted(part: IntArray, name: str = name) -> Any:
-            return fit_candidate(
-                name, tuned[name].params, rows.x.iloc[part], rows.y[part], seed=seed, rule_feature=rule_feature
-            )
-
-        estimator = calibrate(fitted(parts.fit), rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
+    def calibrated(_: str, estimator: Any) -> tuple[Any, float]:
+        estimator = calibrate(estimator, rows.x.iloc[parts.calibrate], rows.y[parts.calibrate])
         seen = churn_probability(estimator, rows.x.iloc[parts.threshold])
-        thresholds[name] = _midway(best_threshold(rows.y[parts.threshold], seen, values), seen)
-        estimators[name] = refitted(estimator, fitted(train))
-        probabilities[name] = churn_probability(estimators[name], rows.x.iloc[test])
+        return estimator, _midway(best_threshold(rows.y[parts.threshold], seen, values), seen)
+
+    first = fits.on(parts.fit, list(tuned), calibrated)
+
+    def finished(name: str, estimator: Any) -> tuple[Any, FloatArray]:
+        estimator = refitted(first[name][0], estimator)
+        return estimator, churn_probability(estimator, rows.x.iloc[test])
+
+    final = fits.on(train, list(tuned), finished)
+    thresholds = {name: threshold for name, (_, threshold) in first.items()}
+    estimators = {name: estimator for name, (estimator, _) in final.items()}
+    probabilities = {name: p for name, (_, p) in final.items()}
 
     samples = resample_metrics(rows.y[test], probabilities, thresholds, seed=seed, values=values)
     differences = paired_differences(samples, LOGISTIC)
     used = np.concatenate([train, test])
-    random_split_auc = (
-        _random_split_auc(rows, used, tuned, seed, rule_feature)
-        if rows.user_key.iloc[used].nunique() < len(used)
-        else {}
-    )
-    disjoint_auc = {} if plan is None else _person_disjoint_auc(rows, train, test, tuned, seed, rule_feature)
+    random_split_auc = random_split_auc_of(fits, used) if rows.user_key.iloc[used].nunique() < len(used) else {}
+    disjoint_auc = {} if plan is None else person_disjoint_auc_of(fits, train, test)
     table = _table(samples, differences, thresholds, len(test)).assign(
-        tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in _models(tuned)}),
+        tuning_log_loss=lambda t: t["model"].map({name: tuned[name].log_loss for name in models_of(tuned)}),
         random_split_roc_auc=lambda t: t["model"].map(random_split_auc).astype("float64"),
         person_disjoint_roc_auc=lambda t: t["model"].map(disjoint_auc).astype("float64"),
         is_challenger=lambda t: t["model"] == best,
@@ -311,11 +311,6 @@ def _midway(threshold: float, probability: FloatArray) -> float:
     return (threshold + float(lower.max())) / 2 if len(lower) and threshold <= probability.max() else threshold
 
 
-def _models(tuned: dict[str, Tuned]) -> list[str]:
-    """Those of the candidates that may become champion."""
-    return [name for name in tuned if name not in (*BASELINES, REPEAT_VISITS)]
-
-
 def _table(
     samples: dict[str, pd.DataFrame],
     differences: pd.DataFrame,
@@ -365,51 +360,3 @@ def _mean_log_loss(estimator: Any, x: pd.DataFrame, y: IntArray) -> FloatArray:
     p = np.clip(churn_probability(estimator, x).reshape(y.shape), 1e-6, 1 - 1e-6)
     loss = -np.where(y == 1, np.log(p), np.log1p(-p)).mean(axis=1)
     return np.asarray(loss, dtype=np.float64)
-
-
-def _random_split_auc(
-    rows: LabelledRows, used: IntArray, tuned: dict[str, Tuned], seed: int, rule_feature: str | None
-) -> dict[str, float]:
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import train_test_split
-
-    fit, test = train_test_split(used, test_size=RANDOM_TEST_SHARE, random_state=seed, stratify=rows.y[used])
-    aucs = {}
-    for name in _models(tuned):
-        model = fit_candidate(
-            name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
-        )
-        p = churn_probability(model, rows.x.iloc[test])
-        aucs[name] = float(roc_auc_score(rows.y[test], p))
-    return aucs
-
-
-def _person_disjoint_auc(
-    rows: LabelledRows,
-    train: IntArray,
-    test: IntArray,
-    tuned: dict[str, Tuned],
-    seed: int,
-    rule_feature: str | None,
-) -> dict[str, float]:
-    """Each third of the people is tested by a fit on the training rows of the others."""
-    from sklearn.metrics import roc_auc_score
-
-    both = np.concatenate([train, test])
-    third = np.empty(len(rows.y), dtype=np.intp)
-    third[both] = deal(rows, both, PEOPLE_FOLDS)
-    aucs = {}
-    for name in _models(tuned):
-        p = np.empty(len(rows.y))
-        for k in range(PEOPLE_FOLDS):
-            fit, held_out = train[third[train] != k], test[third[test] == k]
-            if not len(held_out):
-                continue
-            if len(np.unique(rows.y[fit])) < 2:
-                return {}
-            model = fit_candidate(
-                name, tuned[name].params, rows.x.iloc[fit], rows.y[fit], seed=seed, rule_feature=rule_feature
-            )
-            p[held_out] = churn_probability(model, rows.x.iloc[held_out])
-        aucs[name] = float(roc_auc_score(rows.y[test], p[test]))
-    return aucs

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from browse_assets.analysis.churn import SEED
 from browse_assets.analysis.churn_calibration import calibrate, refitted
-from browse_assets.analysis.churn_candidates import LOGISTIC, churn_probability, fit_candidate
+from browse_assets.analysis.churn_candidates import LOGISTIC, churn_probability, encode, fit_candidate
 from browse_assets.analysis.churn_division import Parts, labelled_rows, split_rows
 from browse_assets.analysis.churn_rows import PREFIX
 from browse_assets.analysis.churn_tuning import DEFAULTS
@@ -208,7 +208,7 @@ def _fit(
     values: OutcomeValues | None,
 ) -> _Fitted:
     def fitted(part: IntArray) -> Any:
-        return fit_candidate(CANDIDATE, DEFAULTS[CANDIDATE], x.iloc[part], y[part], seed=seed)
+        return fit_candidate(CANDIDATE, DEFAULTS[CANDIDATE], encode(x.iloc[part], y[part]), seed=seed)
 
     first, last = fitted(parts.fit), fitted(train)
     raw_seen = churn_probability(first, x.iloc[parts.threshold])

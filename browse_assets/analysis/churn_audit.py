@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from browse_assets.analysis.churn import SEED, ChurnTraining
 from browse_assets.analysis.churn_candidates import LOGISTIC, churn_probability, fitted_pipeline
@@ -57,6 +58,8 @@ PRIOR_PEOPLE = 5
 COVERAGE_COLUMNS = ("tenure_days", "history_days", "hole_days")
 
 
+# One thread, as in `train_churn`: with 2,000 rows several wait for each other most of the time.
+@threadpool_limits.wrap(limits=1)
 def audit_churn(
     training: ChurnTraining,
     snapshots: pd.DataFrame,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from browse_assets.analysis.churn import ChurnTraining
-from browse_assets.analysis.evaluation import interval, resample_metrics
+from browse_assets.analysis.evaluation import interval, resample_rates
 from browse_assets.analysis.suppression import Group, releasable
 
 # Declared attributes are columns of this beginning; those that are texts of few values make groups.
@@ -84,18 +84,12 @@ def _shown(values: Any, counted: Any, min_group: int) -> set[Any]:
 
 
 def _figures(y: Any, p: Any, threshold: float, seed: int) -> dict[str, tuple[float, float, float]]:
-    def resampled(outcome: Any, metric: str) -> tuple[float, float, float]:
-        samples = resample_metrics(outcome, {"model": p}, {"model": threshold}, seed=seed, resamples=RESAMPLES)
-        column = samples["model"][metric]
-        return float(column.iloc[0]), *interval(column.iloc[1:])
-
+    samples = resample_rates(y, p, threshold, seed=seed, resamples=RESAMPLES)
+    rates = {str(name): (float(column.iloc[0]), *interval(column.iloc[1:])) for name, column in samples.items()}
     rng, both = np.random.default_rng(seed), np.column_stack([y, p - y])
     drawn = np.array([both[rng.integers(len(y), size=len(y))].mean(axis=0) for _ in range(RESAMPLES)])
     return {
         "churn_rate": (float(y.mean()), *interval(drawn[:, 0])),
-        "roc_auc": resampled(y, "roc_auc"),
-        "recall": resampled(y, "recall"),
-        # The share called among those who stayed is the recall of staying.
-        "false_positive_rate": resampled(1 - y, "recall"),
+        **rates,
         "gap": (float((p - y).mean()), *interval(drawn[:, 1])),
     }

@@ -4,7 +4,8 @@ Here: what is tuned between which limits, the search, when a gain counts, the we
 candidate is made of (`churn_candidates`), who is in which fold (`churn`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,11 @@ from browse_assets.analysis.churn_candidates import (
     STACK,
     TREE,
     model_pipeline,
+    sized,
 )
 from browse_assets.analysis.churn_encoding import encoding_steps
 from browse_assets.analysis.churn_features import TypedFeatures
+from browse_assets.analysis.side_by_side import side_by_side
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -139,6 +142,26 @@ def tuning_folds(
     return encoded
 
 
+def tune_all(names: Sequence[str], folds: Sequence[TuningFold], *, seed: int, workers: int = 1) -> dict[str, Tuned]:
+    """Each candidate as `tune` tunes it, so many at a time."""
+    # Here too: what one thread found, and sets again, another would hear.
+    with _quiet_optuna():
+        found = side_by_side(lambda name: tune(name, folds, seed=seed), names, workers)
+    return dict(zip(names, found, strict=True))
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
 def tune(name: str, folds: Sequence[TuningFold], *, seed: int) -> Tuned:
     """The parameters of the lowest log loss over the folds; the defaults where these do not lose for sure.
 
@@ -157,8 +180,6 @@ def tune(name: str, folds: Sequence[TuningFold], *, seed: int) -> Tuned:
 
     rows = max(len(fold.y) for fold in folds)
     asked = TRIALS[name] if rows < MANY_ROWS else TRIALS[name] // 2
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     held_out: dict[int, FloatArray] = {}
     params: dict[int, dict[str, Any]] = {}
 
@@ -178,15 +199,13 @@ def tune(name: str, folds: Sequence[TuningFold], *, seed: int) -> Tuned:
         held_out[trial.number] = np.concatenate(parts)
         return round(loss, 9)
 
-    try:
+    with _quiet_optuna():
         study = optuna.create_study(
             direction="minimize",
             sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, asked // 3)),
             pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
         )
         study.optimize(objective, n_trials=asked)
-    finally:
-        optuna.logging.set_verbosity(before)
     losses = {number: _surprise(p, _outcomes(folds)) for number, p in held_out.items()}
     best = min(losses, key=lambda number: (round(float(losses[number].mean()), 9), number))
     if not surely_less(losses[best], losses[0], _people(folds)):
@@ -256,7 +275,7 @@ def surely_less(losses: FloatArray, others: FloatArray, person: IntArray) -> boo
 
 
 def _held_out(name: str, params: dict[str, Any], fold: TuningFold, seed: int) -> FloatArray:
-    model = model_pipeline(name, params, seed=seed).fit(fold.x, fold.y)
+    model = model_pipeline(name, sized(name, params, len(fold.y)), seed=seed).fit(fold.x, fold.y)
     return np.round(np.asarray(model.predict_proba(fold.held_x), dtype=np.float64)[:, 1], 9)
 
 

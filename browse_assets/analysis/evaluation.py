@@ -102,6 +102,32 @@ def resample_metrics(
     return {model: pd.DataFrame(np.vstack(parts), columns=list(METRICS)) for model, parts in blocks.items()}
 
 
+def resample_rates(
+    outcome: npt.ArrayLike, probability: npt.ArrayLike, threshold: float, *, seed: int, resamples: int
+) -> pd.DataFrame:
+    """ROC AUC, recall and false positive rate of one model, as `resample_metrics` has the first two.
+
+    A sixth of its work where no other metric is asked for.
+
+    Returns:
+        One row per sample, row 0 being the data themselves: roc_auc, recall (of outcome 1), false_positive_rate (share
+        of outcome 0 that is called); NaN where one is not defined.
+    """
+    y, p = np.asarray(outcome, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    called, order = (p >= threshold).astype(np.float64), np.argsort(-p, kind="stable")
+    ends = _ends_of_ties(p[order])
+    parts = [
+        (
+            _roc_auc(*_cumulated(weights, y, order, ends)),
+            _ratio(weights @ (y * called), weights @ y),
+            _ratio(weights @ ((1 - y) * called), weights @ (1 - y)),
+        )
+        for weights in _weights(len(y), resamples, seed)
+    ]
+    columns = ("roc_auc", "recall", "false_positive_rate")
+    return pd.DataFrame(np.hstack([np.vstack(part) for part in parts]).T, columns=list(columns))
+
+
 def usual_resamples(rows: int) -> int:
     """1,000 bootstrap samples for up to 20,000 rows, fewer for more, never below 200."""
     return max(LEAST_RESAMPLES, min(RESAMPLES, MOST_CELLS // max(rows, 1)))

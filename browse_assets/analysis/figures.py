@@ -326,6 +326,15 @@ def png_base64(figure: "Figure") -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def lay_out(figure: "Figure") -> "Figure":
+    """The finished figure with its layout fixed: saving draws it once then, not twice, for the same picture."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    return figure
+
+
 def canvas(title: str, x_label: str, y_label: str) -> "tuple[Figure, Axes]":
     """An empty figure of 900 x 500 px and its axes, in the style of all of them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -4,6 +4,7 @@ What belongs here: churn_model. What does not: the snapshots (`churn_snapshots.p
 the audit's futures (`churn_audit.py`), the scores of today (`churn_scores.py`).
 """
 
+import os
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
     from browse_assets.analysis.churn_card import TrainingData
     from browse_assets.analysis.churn_windows import WindowPlan
+
+
+# Each fit of a million snapshots takes up to 1 GB beside the rows that all share.
+MOST_WORKERS = 4
 
 
 @dg.asset(pool=WRITER_POOL, group_name="churn", deps=[churn_snapshots])
@@ -90,6 +95,7 @@ def churn_model(
                 # Of people who do not browse nothing says how long they have been away.
                 rule_feature="days_since_last" if snapshots["days_since_last"].notna().any() else None,
                 values=None if values is None else OutcomeValues(*values),
+                workers=min(MOST_WORKERS, settings.threads or os.cpu_count() or 1),
             )
             futures = []
             if training.status == "trained":

@@ -153,7 +153,7 @@ def _log_comparison(mlflow: Any, training: "ChurnTraining") -> None:
         "shap": churn_figures.shap_figure(found, model=best),
     }
     for name, figure in pictures.items():
-        mlflow.log_figure(figure, f"figures/{name}.png")
+        mlflow.log_figure(figures.lay_out(figure), f"figures/{name}.png")
 
 
 def _importance_figure(importances: "pd.DataFrame", name: str) -> Any:
@@ -190,14 +190,13 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: "dict
         # The test, not the training rows: one row for each person, and scores that were not learned from.
         people = training.test.assign(probability=training.predictions[name])
         mlflow.log_table(drift_reference(people, min_group=min_group), DRIFT_REFERENCE)
-    usual = usual_person(training.train[list(training.features)])
     info = mlflow.sklearn.log_model(
         training.estimators[name],
         name="model",
         pip_requirements=CHURN_REQUIREMENTS,
         signature=_signature(mlflow, training),
         # MLflow tries an example in a model loaded again (0.4 s): only of the one that may be served.
-        input_example=usual if name == training.best else None,
+        input_example=usual_person(training.train[list(training.features)]) if name == training.best else None,
         pyfunc_predict_fn="predict_proba",
         skops_trusted_types=list(SKOPS_TRUSTED_TYPES),
     )
@@ -205,11 +204,15 @@ def _log_candidate(mlflow: Any, training: "ChurnTraining", name: str, row: "dict
     # After the model, whose page shows them then: before, MLflow would copy them one by one (0.4 s).
     mlflow.log_metrics(_metrics({**row, **extra}), model_id=info.model_id)
     outcome, p = training.predictions["churned"], training.predictions[name]
-    mlflow.log_figure(figures.confusion_figure(outcome, p >= row["threshold"]), "figures/confusion.png")
-    mlflow.log_figure(figures.calibration_figure(outcome, {name: p}), "figures/calibration.png")
+    pictures = {
+        "confusion": figures.confusion_figure(outcome, p >= row["threshold"]),
+        "calibration": figures.calibration_figure(outcome, {name: p}),
+    }
     mine = training.importances[training.importances["model"] == name]
     if len(mine):
-        mlflow.log_figure(_importance_figure(mine, name), "figures/importance.png")
+        pictures["importance"] = _importance_figure(mine, name)
+    for picture, figure in pictures.items():
+        mlflow.log_figure(figures.lay_out(figure), f"figures/{picture}.png")
     return info
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browse_assets.analysis import churn, churn_division, churn_tuning
+from browse_assets.analysis import churn, churn_division, churn_fits, churn_tuning
 from browse_assets.analysis.churn import ChurnTraining, train_churn
 from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
@@ -19,6 +19,7 @@ from browse_assets.analysis.churn_candidates import (
     new_pipeline,
 )
 from browse_assets.analysis.churn_division import labelled_rows
+from browse_assets.analysis.churn_fits import Fits, person_disjoint_auc_of
 from browse_assets.analysis.churn_scores import score_people
 from browse_assets.analysis.churn_tuning import Tuned
 from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
@@ -122,7 +123,7 @@ def test_a_model_that_only_remembers_people_is_found_out() -> None:
     tree = new_pipeline("decision_tree", {}, seed=1).fit(rows.x.iloc[train], rows.y[train])
     assert (churn_probability(tree, rows.x.iloc[test]) == rows.y[test]).all()
     tuned = {"decision_tree": Tuned({}, 0.0)}
-    disjoint = churn._person_disjoint_auc(rows, train, test, tuned, seed=1, rule_feature=None)
+    disjoint = person_disjoint_auc_of(Fits(rows, tuned, 1, None, 1), train, test)
     assert 0.35 < disjoint["decision_tree"] < 0.65
 
 
@@ -131,6 +132,27 @@ def test_two_trainings_are_equal_to_the_bit_whatever_the_order_of_rows(
 ) -> None:
     again = train_churn(planted.sample(frac=1, random_state=3), plan=_plan(), features=FEATURES, candidates=QUICK)
     _assert_same(again, quick)
+
+
+def test_candidates_side_by_side_are_those_of_one_after_the_other(
+    planted: pd.DataFrame, quick: ChurnTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(churn, "SIDE_BY_SIDE_ROWS", 0)
+    again = train_churn(planted, plan=_plan(), features=FEATURES, candidates=QUICK, workers=2)
+    _assert_same(again, quick)
+    assert list(again.estimators) == list(quick.estimators)
+    assert again.person_disjoint_auc == quick.person_disjoint_auc
+
+
+def test_of_very_many_rows_people_are_drawn_whole(planted: pd.DataFrame) -> None:
+    rows = labelled_rows(planted, FEATURES)
+    among = np.flatnonzero(rows.time.to_numpy() != rows.time.max())
+    assert churn_fits.of_people(rows, among, len(among), 1) is among
+    drawn = churn_fits.of_people(rows, among, len(among) // 2, 1)
+    assert set(drawn) < set(among)
+    assert 0.3 * len(among) < len(drawn) < 0.7 * len(among)
+    people = set(rows.user_key.iloc[drawn])
+    assert len(drawn) == rows.user_key.iloc[among].isin(people).sum()
 
 
 def test_who_has_which_key_changes_nothing(planted: pd.DataFrame, quick: ChurnTraining) -> None:

@@ -14,12 +14,16 @@ from browse_assets.analysis.churn_candidates import (
     CANDIDATES,
     LOGISTIC,
     MOST_ROWS,
+    MOST_ROWS_PER_TREE,
     REPEAT_VISITS,
     SKOPS_TRUSTED_TYPES,
     STACK,
     churn_probability,
+    encode,
     fit_candidate,
     many_valued,
+    new_pipeline,
+    sized,
 )
 from browse_assets.analysis.churn_encoding import MOST_COLUMNS, TellingColumns, encoding_steps
 from browse_assets.analysis.churn_features import feature_frame
@@ -68,7 +72,7 @@ def stored(name: str) -> tuple[Any, np.ndarray, bytes]:
     x, y = _people()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pipeline = fit_candidate(name, PARAMS[name], x[:150], y[:150], seed=1)
+        pipeline = fit_candidate(name, PARAMS[name], encode(x[:150], y[:150]), seed=1)
         estimator = calibrate(pipeline, x[150:], y[150:])
         return pipeline, churn_probability(estimator, x), skops.io.dumps(estimator)
 
@@ -96,7 +100,7 @@ def test_nothing_is_trusted_without_need() -> None:
 @pytest.mark.parametrize("name", PARAMS)
 def test_a_new_row_with_nothing_known_or_new_texts_is_scored(name: str) -> None:
     x, y = _people()
-    pipeline = fit_candidate(name, PARAMS[name], x, y, seed=1)
+    pipeline = fit_candidate(name, PARAMS[name], encode(x, y), seed=1)
     new = x.head(2).assign(plan=["never seen", None], gap=[1e12, np.nan], history_days=[np.nan, np.nan])
     assert np.isfinite(pipeline.predict_proba(new)).all()
 
@@ -104,9 +108,9 @@ def test_a_new_row_with_nothing_known_or_new_texts_is_scored(name: str) -> None:
 def test_of_many_rows_as_many_as_help_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = _people()
     monkeypatch.setitem(MOST_ROWS, "decision_tree", 100)
-    few = fit_candidate("decision_tree", {"max_depth": 1}, x, y, seed=1)
+    few = fit_candidate("decision_tree", {"max_depth": 1}, encode(x, y), seed=1)
     assert few.named_steps["model"].tree_.n_node_samples[0] == 100
-    again = fit_candidate("decision_tree", {"max_depth": 1}, x, y, seed=1)
+    again = fit_candidate("decision_tree", {"max_depth": 1}, encode(x, y), seed=1)
     assert again.predict_proba(x).tolist() == few.predict_proba(x).tolist()
 
 
@@ -149,7 +153,7 @@ def test_a_curve_finds_what_a_line_cannot() -> None:
     x = pd.DataFrame({"a": rng.normal(size=800), "b": rng.normal(size=800)})
     y = (rng.random(800) < np.where(x["a"].abs() > 1, 0.9, 0.1)).astype(np.intp)
     accuracy = {
-        knots: (fit_candidate(LOGISTIC, {"C": 1.0, "knots": knots}, x, y, seed=1).predict(x) == y).mean()
+        knots: (fit_candidate(LOGISTIC, {"C": 1.0, "knots": knots}, encode(x, y), seed=1).predict(x) == y).mean()
         for knots in (0, 5)
     }
     assert accuracy[5] > 0.85 > accuracy[0] + 0.1
@@ -237,3 +241,22 @@ def test_a_refit_keeps_the_calibration() -> None:
     before = churn_probability(calibrated, x)
     again = refitted(calibrated, _Says())
     assert churn_probability(again, x).tolist() == before.tolist()
+
+
+def test_trees_of_a_forest_draw_what_tuning_sees_where_there_are_more_rows() -> None:
+    few, many = MOST_ROWS_PER_TREE, 4 * MOST_ROWS_PER_TREE
+    stack = {"weight_random_forest": 1, "weight_lightgbm": 2}
+    assert sized("random_forest", {"max_depth": 3}, few) == {"max_depth": 3}
+    assert sized("random_forest", {"max_depth": 3}, many) == {"max_depth": 3, "max_samples": 0.25}
+    assert sized("stack", stack, many) == stack | {"random_forest__max_samples": 0.25}
+    assert sized("stack", {"weight_lightgbm": 1}, many) == {"weight_lightgbm": 1}
+    assert sized("lightgbm", {}, many) == {}
+    new_pipeline("stack", sized("stack", stack, many), seed=1)
+
+
+def test_a_shared_encoding_gives_what_each_candidate_encodes_for_itself() -> None:
+    x, y = _people(120)
+    rows = encode(x, y)
+    for name in ("one_rule", "decision_tree", "hist_gradient_boosting"):
+        alone = new_pipeline(name, PARAMS[name], seed=1).fit(x, y)
+        assert (fit_candidate(name, PARAMS[name], rows, seed=1).predict_proba(x) == alone.predict_proba(x)).all()

@@ -16,6 +16,7 @@ from browse_assets.analysis.evaluation import (
     interval,
     paired_differences,
     resample_metrics,
+    resample_rates,
     roc_auc_interval,
     usual_resamples,
 )
@@ -242,3 +243,15 @@ def test_auc_of_any_score(case: tuple[np.ndarray, np.ndarray, float]) -> None:
 
 def test_very_many_people_are_resampled_less_often() -> None:
     assert [usual_resamples(n) for n in (0, 1, 20_000, 40_000, 250_000)] == [1000, 1000, 1000, 500, 200]
+
+
+def test_rates_alone_are_those_among_all_metrics() -> None:
+    rng = np.random.default_rng(3)
+    y, p = (rng.random(300) < 0.3).astype(float), np.round(rng.random(300), 2)
+    rates = resample_rates(y, p, 0.6, seed=7, resamples=20)
+    full = resample_metrics(y, {"m": p}, {"m": 0.6}, seed=7, resamples=20)["m"]
+    staying = resample_metrics(1 - y, {"m": p}, {"m": 0.6}, seed=7, resamples=20)["m"]
+    assert (rates["roc_auc"] == full["roc_auc"]).all()
+    assert (rates["recall"] == full["recall"]).all()
+    assert (rates["false_positive_rate"] == staying["recall"]).all()
+    assert rates["roc_auc"].iloc[0] == pytest.approx(reference.roc_auc_score(y, p))

@@ -66,6 +66,7 @@ def test_every_figure_is_a_png_of_900_by_500_and_repeats_to_the_byte(name: str) 
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", png[16:24]) == (900, 500)
     assert figures.png_base64(FIGURES[name]()) == text
+    assert figures.png_base64(figures.lay_out(FIGURES[name]())) == text
     assert len(png) > 3_000
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from browse_assets.analysis.churn_card import TrainingData
 from browse_assets.analysis.churn_promotion import Promotion, decide
 from browse_assets.analysis.churn_windows import WindowPlan, plan_windows
 from browse_assets.analysis.evaluation import resample_metrics
+from browse_assets.assets import training as assets_training
 from browse_assets.assets.churn_logging import (
     CHURN_MODEL_NAME,
     NEEDS_RETRAINING,
@@ -25,7 +27,7 @@ from browse_assets.assets.churn_logging import (
     read_incumbent,
     score_digest,
 )
-from browse_assets.assets.training import LoggedTraining
+from browse_assets.assets.training import LoggedTraining, log_data
 from browse_assets.resources import ExperimentTracker
 from browse_assets.settings import Settings
 
@@ -269,3 +271,26 @@ def test_a_champion_that_may_not_stay_is_retired(
 def test_digests_tell_scores_and_nobody() -> None:
     assert score_digest([0.2, 0.1]) == score_digest(pd.Series([0.1, 0.2]))
     assert score_digest([0.1, 0.2]) != score_digest([0.1, 0.2 + 1e-8])
+
+
+def test_of_many_rows_columns_and_counts_are_logged_as_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame(
+        {
+            "number": np.arange(500.0),
+            "gaps": np.where(np.arange(500) == 400, np.nan, 1.0),
+            "text": pd.Series(["a"] * 500, dtype="str"),
+            "unknown text": pd.Series([None if i == 300 else "b" for i in range(500)], dtype="str"),
+        }
+    )
+    logged: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        mlflow, "log_input", lambda dataset, context: logged.append(dataset.to_dict() | {"use": context})
+    )
+    log_data(mlflow, frame, "rows", "training")
+    monkeypatch.setattr(assets_training, "MOST_ROWS_LOOKED_AT", 100)
+    log_data(mlflow, frame, "rows", "training")
+    log_data(mlflow, frame.assign(number=lambda f: f["number"] + (f.index == 499)), "rows", "training")
+    few, many, other = logged
+    assert {k: v for k, v in few.items() if k != "digest"} == {k: v for k, v in many.items() if k != "digest"}
+    assert many["digest"] != other["digest"]
+    assert len(many["digest"]) == len(few["digest"]) == 8

@@ -21,6 +21,7 @@ from browse_assets_tests.bench.file_figures import files_table, measure_files
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
+from browse_assets_tests.bench.training import measure_training, training_table
 
 COMPARED = ("bare load", "pipeline", "polars", "pandas")
 # Eight minutes and more for a million page views each.
@@ -225,6 +226,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
     parser.add_argument("--days", action="store_true", help="then add a day of 1 % more, and one among the old days")
+    parser.add_argument(
+        "--training",
+        type=_count,
+        metavar="SNAPSHOTS",
+        help="only the training of churn, on so many synthetic snapshots (1,000,000 take 20 minutes and 5 GB)",
+    )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
     parser.add_argument(
         "--files", type=_positive, help="measure only that many small history files, from the inbox to domain_features"
@@ -236,6 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.files:
             print(*files_table(measure_files(chosen.files, folder, _say)), sep="\n")
+            return 0
+        if chosen.training:
+            print(*training_table(measure_training(chosen.training, folder)), sep="\n")
             return 0
         # The first round compiles Python and reads its files for the first time: it is not measured.
         _say("warming up ...")
