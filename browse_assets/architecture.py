@@ -51,6 +51,7 @@ PARTS = (
             "leak_checks",
             "report_checks",
             "verdict",
+            "verified",
         ),
     ),
     Part(

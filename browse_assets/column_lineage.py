@@ -6,10 +6,12 @@ value is made of; what only filters, joins or groups is not listed. Tables whose
 models, recognised products) have no entry, rather than a guess.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from browse_assets.settings import REFERENCE_DIR
@@ -70,6 +72,7 @@ _USER_KEYS = _computed("user_keys", user_id="raw_events.user_id", user_key="raw_
 _CUSTOMER_KEYS = _computed("user_keys", user_id="raw_customers.user_id", user_key="raw_customers.user_id")
 _ADMITTED = Select("admitted_events", "SELECT * FROM raw_events")
 _CUSTOMERS = Select("admitted_customers", "SELECT * FROM raw_customers")
+_DAYS = Select("day_events", "SELECT * FROM scrubbed_events")
 _CHANGED = Select("changed_days", "SELECT user_key, event_time::DATE AS day FROM scrubbed_events")
 
 
@@ -114,22 +117,28 @@ def _steps() -> dict[str, tuple[Step, ...]]:
                 removed="raw_events.url raw_events.title raw_events.metadata raw_events.search_terms",
             ),
             _file("scrubbed_events", "fresh"),
-            # The domain of the page before is looked up by the referrer, not by the page's own host.
+            _file("new_events"),
             Select(
                 "unsessioned",
-                "SELECT fresh.* REPLACE (raw.referrer AS referrer_domain), NULL::UUID AS old_session_id, "
-                "NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method "
-                "FROM fresh JOIN admitted_events AS raw ON raw.event_id = fresh.event_id",
+                "SELECT *, NULL::UUID AS old_session_id, NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method "
+                "FROM new_events",
             ),
-            _file("sessions", "scrubbed_events"),
+            _file("sessions", "sessioned"),
+            # The domain of the page before is looked up by the referrer, not by the page's own host.
+            Select(
+                "scrubbed_events",
+                "SELECT fresh.* REPLACE (raw.referrer AS referrer_domain), session_id, dwell_seconds, dwell_method "
+                "FROM fresh JOIN sessioned ON sessioned.event_id = fresh.event_id "
+                "JOIN admitted_events AS raw ON raw.event_id = fresh.event_id",
+            ),
         ),
         "pii_removed": (
             _ADMITTED,
             Select("touched_files", "SELECT DISTINCT file_id FROM scrubbed_events"),
             _file("pii_removed"),
         ),
-        "domain_features": (_CHANGED, _file("domain_features")),
-        "user_days": (_CHANGED, _file("user_days")),
+        "domain_features": (_DAYS, _CHANGED, _file("domain_features")),
+        "user_days": (_DAYS, _CHANGED, _file("user_days")),
         "page_topics": (
             _file("new_pages"),
             _computed(
@@ -208,6 +217,17 @@ def _steps() -> dict[str, tuple[Step, ...]]:
             _file("churn_snapshots"),
         ),
     }
+
+
+def has_lineage(table: str) -> bool:
+    """Whether SQL makes the table, so that its columns can be traced."""
+    return table in _steps()
+
+
+@cache
+def tracing_version() -> str:
+    """Hash of this module, which says what the steps are; what the steps do is in `sql/` and `tables.py`."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
 @cache

@@ -5,9 +5,13 @@ and sensors (`definitions.py`, `automation.py`), starting servers (`ui.py`).
 """
 
 import os
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from browse_assets.settings import Settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
@@ -89,6 +93,47 @@ def prepare_dagster_home(settings: Settings) -> Path:
         part.write_text(wanted)
         part.replace(config)
     return home
+
+
+@contextmanager
+def quick_records() -> Iterator[None]:
+    """Let this process note a run's events in Dagster's SQLite files at half the cost; elsewhere they lie as before.
+
+    For each of 2,000 queries of a run Dagster makes an engine of SQLAlchemy, which compiles its statement anew, opens
+    the file, waits for the disk at the commit, and moves the log into the file as it closes it. Here the engine of a
+    file is kept, the log is synced when it is moved (`synchronous = NORMAL`), and a connection that stays open spares
+    moving it each time. Of a run that finds nothing new this takes a third of the time. Killing the process loses
+    nothing; after a power failure the newest records of runs can be missing, which no table depends on.
+    """
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from sqlalchemy import Engine, event
+
+    make_engine = sqlite_event_log.create_engine
+    engines: dict[str, Engine] = {}
+    kept: dict[str, sqlite3.Connection] = {}
+
+    def engine_of(url: str, **options: Any) -> Engine:
+        if url not in engines:
+            engines[url] = make_engine(url, **options)
+            event.listen(engines[url], "connect", partial(relax, url))
+        return engines[url]
+
+    def relax(url: str, connection: sqlite3.Connection, _record: object) -> None:
+        if url not in kept:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                return  # the file has just been made, and is without a log yet
+            path = next(file for _, name, file in connection.execute("PRAGMA database_list") if name == "main")
+            kept[url] = sqlite3.connect(path, check_same_thread=False)
+            kept[url].execute("SELECT count(*) FROM sqlite_master").fetchall()  # only now it is open
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    sqlite_event_log.create_engine = engine_of  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sqlite_event_log.create_engine = make_engine
+        for connection in kept.values():
+            connection.close()
 
 
 def make_way(instance: "dg.DagsterInstance", settings: Settings) -> int:

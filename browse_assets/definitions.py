@@ -163,7 +163,7 @@ def _with_file_policy(spec: dg.AssetSpec, kinds: set[str], purposes: tuple[str, 
 
 defs = dg.Definitions(
     assets=dg.with_source_code_references(
-        dg.map_asset_specs(with_condition, dg.map_asset_specs(with_policy, ASSETS)),
+        dg.map_asset_specs(lambda spec: with_condition(with_policy(spec)), ASSETS),
     ),
     asset_checks=CHECKS,
     jobs=[

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from browse_assets.dagster_home import STARTED_BY, make_way, prepare_dagster_home
+from browse_assets.dagster_home import STARTED_BY, make_way, prepare_dagster_home, quick_records
 from browse_assets.settings import Settings
 from browse_assets.sole_process import Lock
 from browse_assets.stopping import StopRequests
@@ -76,7 +76,7 @@ def workplace(settings: Settings, lock: Lock, stop: StopRequests) -> Iterator[Wo
         AlreadyRunningError: the UI is running something.
     """
     os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
+    with quick_records(), dg.DagsterInstance.get() as instance:
         make_way(instance, settings)
         yield Workplace(lock.command, settings, instance, stop)
 

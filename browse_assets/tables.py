@@ -138,10 +138,12 @@ _LOAD = Column("load_id", "BIGINT", "load that last wrote the row; what came lat
 STAGED_ROWS = Table(
     "staged_rows",
     "staging",
-    "One row per row of an input file, as its reader saw it, before anything is judged.",
+    "One row per row of an input file, as its reader saw it, before anything is judged; or one for neighbours that "
+    "differ in their meta tag alone.",
     ("row_number",),
     (
-        Column("row_number", "BIGINT", "position of the data row in its file, from 1"),
+        Column("row_number", "BIGINT", "position of the data row, the first of its neighbours, in its file, from 1"),
+        Column("rows", "BIGINT", "how many rows it stands for; of several, metadata has one entry each, NULL for none"),
         Column("user_id", "VARCHAR", "the person's id; NULL or empty when the row names none"),
         Column("ip", "VARCHAR", "address of the device"),
         Column("event_time", "TIMESTAMP", "time of the visit in UTC; NULL when absent or unreadable"),
@@ -213,7 +215,7 @@ RAW_EVENTS = Table(
         _LOAD,
         _FILE,
         Column("source", "VARCHAR", "format of the file that brought it"),
-        *(column for column in STAGED_ROWS.columns if column.name not in ("row_number", "reason", "raw_text")),
+        *(column for column in STAGED_ROWS.columns if column.name not in ("row_number", "rows", "reason", "raw_text")),
         Column("raw_host", "VARCHAR", "host of the URL in lower case, without port and credentials"),
     ),
     purposes=_ACCOUNTABILITY,

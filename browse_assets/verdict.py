@@ -17,14 +17,23 @@ def verdict(
     select: str,
     what: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    *,
+    since: int | None = None,
 ) -> dg.AssetCheckResult:
-    """Passed when the SELECT gives no row; else how many, and the first ten as a table."""
+    """Passed when the SELECT gives no row; else how many, and the first ten as a table.
+
+    `since` is the load up to which rows were looked at before, 0 for none, where the check says so.
+    """
     count, rows = _offending(con, select)
     return dg.AssetCheckResult(
         passed=count == 0,
         severity=severity,
         description=f"{count} {what}" if count else f"no {what}",
-        metadata={"offending rows": count, **({"rows": _table(rows)} if rows else {})},
+        metadata={
+            "offending rows": count,
+            **({} if since is None else {"looked at": f"rows of loads after {since}" if since else "all rows"}),
+            **({"rows": _table(rows)} if rows else {}),
+        },
     )
 
 

@@ -15,7 +15,7 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from browse_assets.dagster_home import STARTED_BY, end_orphaned_runs, make_way, prepare_dagster_home
+from browse_assets.dagster_home import STARTED_BY, end_orphaned_runs, make_way, prepare_dagster_home, quick_records
 from browse_assets.in_process import workplace
 from browse_assets.settings import Settings
 from browse_assets.sole_process import AlreadyRunningError, sole_process
@@ -37,6 +37,39 @@ def test_nothing_is_sent_home_and_nothing_covers_the_first_page(instance: dg.Dag
     assert not instance.telemetry_enabled
     assert not instance.nux_enabled
     assert instance.freshness_enabled
+
+
+def _said(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+
+
+def test_records_are_kept_as_ever_and_synced_less(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """What was noted in between is in Dagster's own files, for every process, and the way back is as before."""
+
+    @dg.op
+    def talk(context: dg.OpExecutionContext) -> None:
+        context.log.info(context.run_id[:3])
+        with instance.event_log_storage.index_connection() as con:  # type: ignore[attr-defined]
+            synced.append(con.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    @dg.job
+    def chat() -> None:
+        talk()
+
+    synced: list[int] = []
+    plain = chat.execute_in_process(instance=instance)
+    with quick_records():
+        quick = chat.execute_in_process(instance=instance)
+        with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as other:
+            assert _said(other, quick.run_id) == [quick.run_id[:3]]
+    chat.execute_in_process(instance=instance)
+    assert synced == [2, 1, 2]  # FULL, NORMAL, FULL
+    events = [[event.event_type_value for event in run.all_events] for run in (plain, quick)]
+    assert events[0] == events[1]
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(settings))) as other:
+        assert _said(other, quick.run_id) == [quick.run_id[:3]]
+        assert len(other.all_logs(plain.run_id)) == len(other.all_logs(quick.run_id))
+    assert not list(settings.dagster_home.rglob(f"{quick.run_id}.db-wal"))
 
 
 def test_runs_queue_one_at_a_time(instance: dg.DagsterInstance) -> None:

@@ -13,6 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from browse_assets import resources
 from browse_assets.resources import (
+    PART,
     DatabaseBusyError,
     Keys,
     PrivateDataError,
@@ -188,3 +189,36 @@ def test_columns_that_a_version_has_added_are_added_to_tables_from_before(settin
     with open_databases(settings, vault="write", warehouse="write") as con:
         assert con.execute("SELECT file_id, erased FROM vault.raw_files").fetchall() == [("before", None)]
         assert con.execute("SELECT expired FROM input_files").fetchall() == []
+
+
+def test_a_table_that_a_killed_run_was_making_is_gone_when_the_next_one_opens(settings: Settings) -> None:
+    with open_databases(settings, warehouse="write") as con:
+        con.execute(f"CREATE TABLE scrubbed_events{PART} AS FROM scrubbed_events")
+    with open_databases(settings, warehouse="write") as con:
+        tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert "scrubbed_events" in tables
+    assert not {name for name in tables if name.endswith(PART)}
+
+
+def test_a_look_leaves_nothing_behind_for_the_next(settings: Settings) -> None:
+    """Instances are used again by looks; each sees what was written in between, and none what another has made."""
+    for rows in (0, 1):
+        with open_databases(settings, vault="write", warehouse="write") as con:
+            con.execute(f"INSERT INTO purges (horizon) SELECT '2024-05-01' FROM range({rows})")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            with open_databases(settings, warehouse="read") as other:  # one inside another is another
+                assert other.execute("SELECT count(*) FROM purges").fetchone() == (rows,)
+            con.execute("CREATE TEMP TABLE mine AS SELECT 1")
+            con.execute("SET VARIABLE mine = 1")
+        with open_databases(settings, warehouse="read") as con:
+            assert con.execute("SELECT getvariable('mine')").fetchone() == (None,)
+            with pytest.raises(duckdb.CatalogException):
+                con.execute("FROM mine")
+        with pytest.raises(ZeroDivisionError), open_databases(settings, warehouse="read"):
+            _ = 1 / 0
+        # Another process may write now.
+        code = (
+            f"import duckdb; duckdb.connect({str(settings.warehouse_path)!r}).execute('CREATE TABLE t{rows} (i INT)')"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)

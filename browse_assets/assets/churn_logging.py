@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from browse_assets.assets.experiment_notes import TRAINING_NOTES
+from browse_assets.assets.mlflow_lookup import AskMlflowError, aliased_version, has_run
 from browse_assets.assets.training import REQUIREMENTS, LoggedTraining, log_data, run_path, run_tags
 from browse_assets.resources import ExperimentTracker
 
@@ -298,8 +299,12 @@ def find_champion(tracker: ExperimentTracker) -> Champion | None:
     Raises:
         mlflow.exceptions.MlflowException: the registry could not be asked.
     """
-    found = _champion(tracker.client())
-    return None if found is None else Champion(str(found.version), str(found.run_id))
+    try:
+        known = aliased_version(tracker.tracking_uri, CHURN_MODEL_NAME, CHAMPION)
+    except AskMlflowError:
+        found = _champion(tracker.client())
+        known = None if found is None else (str(found.version), str(found.run_id))
+    return Champion(*known) if known else None
 
 
 def is_known(tracker: ExperimentTracker, run: str | None) -> bool:
@@ -309,7 +314,10 @@ def is_known(tracker: ExperimentTracker, run: str | None) -> bool:
         mlflow.exceptions.MlflowException: the store could not be asked.
     """
     run_id = (run or "").rpartition("/")[2]
-    return not run_id or _version(tracker.client(), lambda client: client.get_run(run_id)) is not None
+    try:
+        return not run_id or has_run(tracker.tracking_uri, run_id)
+    except AskMlflowError:
+        return _version(tracker.client(), lambda client: client.get_run(run_id)) is not None
 
 
 def _champion(mlflow: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from browse_assets.assets.slices import Span, within
 from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, consent_rows
 from browse_assets.readers.errors import UnreadableFile
@@ -137,7 +138,7 @@ def _read_consents(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE consents AS " + read_sql("consents"))
 
 
-def admit_events(con: duckdb.DuckDBPyConnection, since: int) -> None:
+def admit_events(con: duckdb.DuckDBPyConnection, since: int, span: Span | None = None) -> None:
     """Make `admitted_events` a temporary view of the vault's page views that may leave it.
 
     Without a consent table it is raw_events itself, at no cost; with one, a semi join.
@@ -145,17 +146,19 @@ def admit_events(con: duckdb.DuckDBPyConnection, since: int) -> None:
     Args:
         con: with the vault attached.
         since: only page views of later loads.
+        span: only page views of this time.
     """
+    also = f" AND {within(span)}" if span else ""
     if consent_table(con) is None:
-        # A constant of our own, a whole number: the scan is the one that reads raw_events directly.
         con.execute(
             "CREATE OR REPLACE TEMP VIEW admitted_events AS "
-            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}"
+            f"SELECT * FROM vault.main.raw_events WHERE load_id > {int(since)}{also}"
         )
         return
     _read_consents(con)
     con.execute(f"SET VARIABLE admitted_since = {int(since)}")
-    con.execute("CREATE OR REPLACE TEMP VIEW admitted_events AS " + read_sql("admitted_events"))
+    admitted = read_sql("admitted_events").rstrip().rstrip(";")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW admitted_events AS {admitted}{also}")
 
 
 def admit_customers(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -4,6 +4,7 @@ What belongs here: raw_events, what it says about files, scrubbed_events, and th
 everything else is made from. What does not: what the rollups mean (`interests.py`, `churn.py`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,12 +13,15 @@ import duckdb
 from browse_assets.analysis.names import find_names
 from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
-from browse_assets.assets.reporting import bar_plot, plot, stacked_bar_plot, table_result
-from browse_assets.assets.scrubbing import scrub_admitted_events
+from browse_assets.assets.reporting import bar_plot, drawn, stacked_bar_plot, table_result
+from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
+from browse_assets.assets.sessions import cut_sessions
+from browse_assets.assets.slices import Span, time_slices, within
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
-from browse_assets.engine.choice import bring_back, computing, result_of
+from browse_assets.engine.choice import Connection, bring_back, computing, result_of
 from browse_assets.preflight import require_ready
 from browse_assets.resources import (
+    PART,
     WRITER_POOL,
     Databases,
     Keys,
@@ -41,43 +45,14 @@ from browse_assets.tables import (
     Table,
 )
 
-# Since when a person's sessions are cut anew: the start of the last session that began before their
-# first new event, if it still reaches it. A session lasts at most 24 h and takes up events 1,800 s after
-# its last, so none that began earlier than both together can.
-SESSION_STARTS = """
-    WITH news AS (SELECT user_key, min(event_time) AS first_new FROM fresh GROUP BY ALL),
-    starts AS (
-        SELECT user_key, session_id, min(event_time) AS start_time
-        FROM scrubbed_events SEMI JOIN news USING (user_key)
-        WHERE event_time >= (
-            SELECT min(first_new) FROM news) - INTERVAL 48 HOUR - INTERVAL 1800 SECOND
-        GROUP BY ALL
-    )
-    SELECT news.user_key, coalesce(max(starts.start_time), any_value(news.first_new)) AS since
-    FROM news LEFT JOIN starts ON starts.user_key = news.user_key AND starts.start_time <= news.first_new
-    GROUP BY news.user_key
-"""
+# Page views that are scrubbed, or summed up, at one time: what they need is in memory meanwhile.
+SLICE_EVENTS = 1_000_000
 
-# The first load: nothing is stored yet.
-ALL_UNSESSIONED = """
-    SELECT *, NULL::UUID AS old_session_id, NULL::DOUBLE AS old_seconds, NULL::VARCHAR AS old_method
-    FROM fresh
+_PART = SCRUBBED_EVENTS.name + PART
+_WRITTEN = """
+    SELECT fresh.* EXCLUDE (given_seconds, given_kind, load_id), session_id, dwell_seconds, dwell_method
+    FROM fresh JOIN sessioned ON sessioned.event_id = fresh.event_id
 """
-
-# The new events, and the stored ones of the same people since then.
-UNSESSIONED = (
-    ALL_UNSESSIONED
-    + """
-    UNION ALL BY NAME
-    SELECT events.* EXCLUDE (session_id, dwell_seconds, dwell_method),
-        CASE WHEN dwell_method <> 'gap' THEN dwell_seconds END AS given_seconds,
-        CASE WHEN dwell_method <> 'gap' THEN dwell_method END AS given_kind,
-        session_id AS old_session_id, dwell_seconds AS old_seconds, dwell_method AS old_method
-    FROM scrubbed_events AS events
-    JOIN session_starts ON session_starts.user_key = events.user_key AND events.event_time >= session_starts.since
-    ANTI JOIN fresh ON fresh.event_id = events.event_id
-"""
-)
 
 
 @dg.asset(pool=WRITER_POOL, group_name="events")
@@ -182,7 +157,7 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
             SCRUBBED_EVENTS,
             preview_select="SELECT event_time, domain, left(title, 32) AS title, transition, dwell_seconds AS dwell "
             "FROM scrubbed_events ORDER BY event_time DESC, event_id LIMIT 5",
-            extra=withheld | ({"events per day": plot(_day_figure(per_day), "events per day")} if per_day else {}),
+            extra=withheld | (drawn("events per day", per_day, lambda: _day_figure(per_day)) if per_day else {}),
         )
 
 
@@ -229,27 +204,52 @@ def _withheld(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State, settings: Settings) -> None:
+    """Bring page views of loads after `since` into scrubbed_events; 0 makes it anew, beside the one that is there."""
     admit_events(con, since)
     with computing(settings, con) as work:
-        scrub_admitted_events(work, keys, ner_model=settings.ner_model)
-        if since:  # a few rows, read three times; the first load's many are read as they are made
-            work.execute("CREATE TEMP TABLE fresh_rows AS SELECT * FROM fresh")
-            work.execute("CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM fresh_rows")
-            work.execute("CREATE TEMP TABLE session_starts AS " + SESSION_STARTS)
-            work.execute("CREATE TEMP TABLE unsessioned AS " + UNSESSIONED)
-        else:
-            work.execute("CREATE TEMP VIEW unsessioned AS " + ALL_UNSESSIONED)
-        work.execute("CREATE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": target.load_id})
-        bring_back(work, "sessioned")
-    with transaction(con):
+        replace_ids = prepare_scrubbing(work, keys, reads_all_texts=settings.ner_model is not None)
+        # Spark has room for all of them, and begins each step with the rows that leave the vault.
+        spans: Sequence[Span | None] = time_slices(con, "admitted_events", SLICE_EVENTS) if work is con else [None]
+
+        def write(table: str) -> None:
+            for span in spans:
+                if span is not None:
+                    admit_events(con, since, span)
+                scrub_admitted_events(work, replace_ids, ner_model=settings.ner_model)
+                cut_sessions(work, table)
+                write_slice(work, con, table, target.load_id)
+
         if since == 0:
-            con.execute("DELETE FROM scrubbed_events")
-        else:
-            con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
-        # The sample panel takes its purges with it.
-        con.execute("DELETE FROM purges WHERE horizon NOT IN (SELECT horizon FROM vault.main.raw_horizon)")
-        insert_rows(con, SCRUBBED_EVENTS, "SELECT * FROM sessioned ORDER BY event_time, event_id")
-        write_state(con, "scrubbed_events", target)
+            con.execute(f"CREATE OR REPLACE TABLE {_PART} AS FROM scrubbed_events LIMIT 0")
+            write(_PART)
+        with transaction(con):
+            if since == 0:
+                con.execute("DROP TABLE scrubbed_events")
+                con.execute(f"ALTER TABLE {_PART} RENAME TO scrubbed_events")
+            else:
+                write("scrubbed_events")
+            # The sample panel takes its purges with it.
+            con.execute("DELETE FROM purges WHERE horizon NOT IN (SELECT horizon FROM vault.main.raw_horizon)")
+            write_state(con, "scrubbed_events", target)
+
+
+def write_slice(work: Connection, con: duckdb.DuckDBPyConnection, table: str, load_id: int) -> None:
+    """Write `fresh` with its sessions, and what the stored page views of the same people have become."""
+    bring_back(work, "new_events")
+    bring_back(work, "sessioned")
+    con.execute(f"DELETE FROM {table} WHERE event_id IN (SELECT event_id FROM new_events)")
+    con.execute(
+        f"""
+        UPDATE {table} SET session_id = cut.session_id, dwell_seconds = cut.dwell_seconds,
+            dwell_method = cut.dwell_method, load_id = $load_id
+        FROM sessioned AS cut WHERE cut.is_stored AND cut.event_id = {table}.event_id
+        """,
+        {"load_id": load_id},
+    )
+    rows = result_of(work, "written", _WRITTEN, "event_time, event_id")
+    con.execute(
+        f"INSERT INTO {table} BY NAME SELECT *, $load_id::BIGINT AS load_id FROM ({rows})", {"load_id": load_id}
+    )
 
 
 @dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])
@@ -327,25 +327,27 @@ def _roll_up(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table) -
     if source == stored:
         return
     is_increment = stored != EMPTY and stored.fingerprint == source.fingerprint
-    con.execute(
-        "CREATE TEMP TABLE changed_days AS "
-        "SELECT DISTINCT user_key, event_time::DATE AS day FROM scrubbed_events WHERE load_id > ?",
-        [stored.load_id if is_increment else 0],
-    )
-    with computing(settings, con) as work:
-        rows = result_of(work, "rolled_up", read_sql(table.name))
-    with transaction(con):
-        if is_increment:
-            con.execute(
-                f"DELETE FROM {table.name} USING changed_days "
-                f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
-            )
-        else:
+    news = f"scrubbed_events WHERE load_id > {stored.load_id if is_increment else 0}"
+    with computing(settings, con) as work, transaction(con):
+        if not is_increment:
             # The events of days before the horizon of retention are gone: their rollups stay as they are.
             con.execute(
                 f"DELETE FROM {table.name} WHERE day >= (SELECT coalesce(max(horizon), '-infinity') FROM purges)"
             )
-        insert_rows(con, table, rows)
+        spans: Sequence[Span | None] = time_slices(con, news, SLICE_EVENTS, "day") if work is con else [None]
+        for span in spans:
+            also = f" AND {within(span)}" if span else ""
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE changed_days AS "
+                f"SELECT DISTINCT user_key, event_time::DATE AS day FROM {news}{also}"
+            )
+            work.execute(f"CREATE OR REPLACE TEMP VIEW day_events AS SELECT * FROM scrubbed_events WHERE TRUE{also}")
+            if is_increment:
+                con.execute(
+                    f"DELETE FROM {table.name} USING changed_days "
+                    f"WHERE {table.name}.user_key = changed_days.user_key AND {table.name}.day = changed_days.day"
+                )
+            insert_rows(con, table, result_of(work, "rolled_up", read_sql(table.name)))
         write_state(con, table.name, source)
 
 

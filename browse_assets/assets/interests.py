@@ -13,7 +13,7 @@ import duckdb
 
 from browse_assets.assets.events import domain_features
 from browse_assets.assets.evidence import refresh_as_of, touches_of
-from browse_assets.assets.reporting import bar_plot, plot, table_result
+from browse_assets.assets.reporting import bar_plot, drawn, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.topics import page_topics
 from browse_assets.assets.training import log_segments, run_link
@@ -31,6 +31,7 @@ from browse_assets.tables import INTEREST_PROFILE, INTEREST_SEGMENTS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dg.asset(pool=WRITER_POOL, group_name="interests", deps=[domain_features, page_topics])
@@ -166,7 +167,10 @@ def _segment_map(con: duckdb.DuckDBPyConnection) -> dict[str, dg.MarkdownMetadat
     people = con.execute("SELECT x, y, segment FROM interest_segments ORDER BY user_key").fetchall()
     if not people:
         return {}
-    from browse_assets.analysis.figures import segment_figure
 
-    xs, ys, segments = zip(*people, strict=True)
-    return {"segment map": plot(segment_figure(xs, ys, segments), "people by their topics")}
+    def draw() -> "Figure":
+        from browse_assets.analysis.figures import segment_figure
+
+        return segment_figure(*zip(*people, strict=True))
+
+    return drawn("segment map", people, draw)

@@ -6,15 +6,17 @@ What belongs here: the order of the steps and the vault's transaction. What does
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
+from browse_assets.assets.slices import time_slices, within
+from browse_assets.assets.staged_files import FileOutcome, Stager, identified
 from browse_assets.assets.state import rules_version
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
-from browse_assets.readers.errors import UnreadableFile
-from browse_assets.readers.inbox import InboxFile, content_id, list_inbox, unknown_files
-from browse_assets.resources import Keys, insert_rows, line_of, transaction, withheld_values
+from browse_assets.readers.inbox import InboxFile, list_inbox, unknown_files
+from browse_assets.resources import Keys, insert_rows, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
@@ -23,16 +25,6 @@ from browse_assets.tombstones import read_tombstones
 # Lists of tags and the first row of each page view are in memory while a slice is folded: half a gigabyte for as many.
 SLICE_ROWS = 1_000_000
 _VAULT_TABLES = ("raw_events", "raw_rejected", "raw_customers", "raw_files")
-
-
-@dataclass(frozen=True)
-class FileOutcome:
-    """What reading one file came to; format and reason are None where there is none."""
-
-    file: InboxFile
-    file_id: str
-    format: str | None
-    failure: str | None
 
 
 @dataclass(frozen=True)
@@ -116,26 +108,15 @@ def _stage_new_files(
     }
     con.execute(read_sql("macros"))
     _create_staging(con)
-    outcomes: list[FileOutcome] = []
-    for file in unknown_files(files, known_paths):
-        outcome = _identify(file, keys)
-        if outcome.file_id in known_ids:
-            continue
-        known_ids.add(outcome.file_id)
-        if outcome.failure is None:
-            outcome = _stage_file(con, outcome, len(outcomes), settings, keys)
-        outcomes.append(outcome)
-        say(f"file {outcome.file_id[:12]}: {outcome.format or 'unknown format'}, {outcome.failure or 'read'}")
-    return outcomes
-
-
-def _identify(file: InboxFile, keys: Keys) -> FileOutcome:
-    try:
-        return FileOutcome(file, content_id(file), None, None)
-    except OSError:
-        return FileOutcome(
-            file, keys.path_id(file.relative), None, "unreadable: the file cannot be opened; check its permissions"
-        )
+    with TemporaryDirectory(dir=settings.scratch) as scratch:
+        stager = Stager(con, keys, Path(scratch), say)
+        for file in unknown_files(files, known_paths):
+            outcome = identified(file, keys)
+            if outcome.file_id not in known_ids:
+                known_ids.add(outcome.file_id)
+                stager.add(outcome)
+        stager.finish()
+    return stager.outcomes
 
 
 def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
@@ -145,51 +126,6 @@ def _create_staging(con: duckdb.DuckDBPyConnection) -> None:
         "written_at TIMESTAMP, other_page VARCHAR, raw_host VARCHAR, event_id UUID)"
     )
     con.execute("CREATE OR REPLACE TEMP TABLE staged_files (file_order BIGINT, file_id VARCHAR, source VARCHAR)")
-
-
-def _stage_file(
-    con: duckdb.DuckDBPyConnection, outcome: FileOutcome, order: int, settings: Settings, keys: Keys
-) -> FileOutcome:
-    from browse_assets.readers.staging import stage  # pyarrow: 0.2 s
-
-    file = outcome.file
-    owner = file.owner or outcome.file_id
-    format_name: str | None = None
-    try:
-        with stage(con, file.path, owner=owner, scratch=settings.scratch) as staged:
-            format_name = staged.format
-            staged.relation.create_view("reader_rows", replace=True)
-            try:
-                _insert_staged(con, outcome.file_id, order, format_name, file.written_at, keys)
-            except duckdb.Error as error:
-                failure = staged.translate(error)
-            else:
-                return FileOutcome(file, outcome.file_id, format_name, None)
-    except UnreadableFile as error:
-        failure = error
-    except OSError:
-        failure = UnreadableFile("unreadable", "the file cannot be opened; check its permissions")
-    except Exception as error:
-        # A fault of the reader, not of the other files; the error's text could quote the file.
-        failure = UnreadableFile(
-            "reader_error",
-            f"its reader failed with {type(error).__name__} at {line_of(error)}; please report it",
-        )
-    return FileOutcome(file, outcome.file_id, format_name, f"{failure.code}: {failure.message}")
-
-
-def _insert_staged(
-    con: duckdb.DuckDBPyConnection, file_id: str, order: int, source: str, written_at: datetime, keys: Keys
-) -> None:
-    con.execute("INSERT INTO staged_files VALUES (?, ?, ?)", [order, file_id, source])
-    con.execute(
-        "INSERT INTO staged_rows BY NAME " + read_sql("staged_rows"),
-        {
-            "file_order": order,
-            "written_at": written_at,
-            "event_key": keys.event,
-        },
-    )
 
 
 def _refuse_removed(con: duckdb.DuckDBPyConnection, *, has_horizon: bool) -> None:
@@ -279,26 +215,9 @@ def _forget_sample(con: duckdb.DuckDBPyConnection) -> None:
 def _forget_superseded(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome]) -> None:
     """A failed file that came back changed, or read with new rules, is judged by what it is now."""
     paths = [outcome.file.relative for outcome in outcomes]
-    con.execute("DELETE FROM vault.raw_files WHERE status = 'failed' AND list_contains(?, path)", [paths])
-
-
-def _slices(con: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
-    """Spans of whole minutes in order, of about SLICE_ROWS rows each, that hold all rows without a reason against them.
-
-    The rows of one page view have one time, so what comes of them does not depend on where slices end.
-    """
-    starts = con.execute(
-        """
-        SELECT min(minute) FROM (
-            SELECT minute, sum(rows) OVER (ORDER BY minute) - rows AS rows_before FROM (
-                SELECT date_trunc('minute', event_time) AS minute, count(*) AS rows
-                FROM staged_rows WHERE reason IS NULL GROUP BY minute))
-        GROUP BY rows_before // $rows ORDER BY 1
-        """,
-        {"rows": SLICE_ROWS},
-    ).fetchall()
-    cuts = [start for (start,) in starts]
-    return list(zip(cuts, [*cuts[1:], datetime.max], strict=False))  # no rows, no slice
+    con.execute(
+        "DELETE FROM vault.raw_files WHERE status = 'failed' AND path IN (SELECT unnest(?::VARCHAR[]))", [paths]
+    )
 
 
 def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
@@ -306,10 +225,15 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         "CREATE OR REPLACE TEMP TABLE slice_counts "
         "(file_order BIGINT, accepted BIGINT, folded BIGINT, duplicates BIGINT)"
     )
-    for since, until in _slices(con):
+    # The rows of one page view have one time, so what comes of them does not depend on where slices end.
+    for span in time_slices(con, "staged_rows WHERE reason IS NULL", SLICE_ROWS):
         con.execute(
-            "CREATE OR REPLACE TEMP VIEW slice_rows AS SELECT * FROM staged_rows WHERE reason IS NULL "
-            f"AND event_time >= TIMESTAMP '{since}' AND event_time < TIMESTAMP '{until}'"
+            "CREATE OR REPLACE TEMP VIEW slice_rows AS "
+            f"SELECT * FROM staged_rows WHERE reason IS NULL AND {within(span)}"
+        )
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW known_events AS "
+            f"SELECT event_id, metadata FROM vault.main.raw_events WHERE {within(span)}"
         )
         _write_slice(con, load_id)
     con.execute("CREATE OR REPLACE TEMP TABLE load_files AS " + read_sql("load_files"))
@@ -318,16 +242,7 @@ def _write_events(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE row_outcomes AS " + read_sql("row_outcomes"))
-    con.execute(
-        """
-        INSERT INTO slice_counts
-        SELECT file_order, count(*) FILTER (coalesce(outcome, 'accepted') = 'accepted'),
-            count(*) FILTER (outcome = 'folded'), count(*) FILTER (outcome = 'duplicate')
-        FROM slice_rows
-        LEFT JOIN row_outcomes USING (position)
-        GROUP BY file_order
-        """
-    )
+    con.execute("INSERT INTO slice_counts BY NAME " + read_sql("slice_counts"))
     insert_rows(con, RAW_EVENTS, read_sql("raw_events"), {"load_id": load_id})
     if con.execute("SELECT 1 FROM row_outcomes WHERE is_known LIMIT 1").fetchone() is None:
         return
@@ -337,10 +252,10 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
         SET metadata = list_sort(list_distinct(list_concat(raw_events.metadata, more.metadata))),
             load_id = $load_id
         FROM (
-            SELECT event_id, flatten(list(staged.metadata)) AS metadata
-            FROM slice_rows AS staged
-            JOIN row_outcomes AS outcomes USING (event_id, position)
-            WHERE outcomes.outcome = 'folded' AND outcomes.is_known
+            SELECT event_id, flatten(list(metadata)) AS metadata
+            FROM slice_rows
+            SEMI JOIN (SELECT event_id FROM row_outcomes WHERE outcome = 'folded' AND is_known) AS told_more
+                USING (event_id)
             GROUP BY event_id
         ) AS more
         WHERE raw_events.event_id = more.event_id
@@ -350,16 +265,22 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
-    shown = ", ".join(
-        f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in ("row_number", "reason", "raw_text")
-    )
+    hidden = ("row_number", "rows", "reason", "raw_text")
+    shown = ", ".join(f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in hidden)
     insert_rows(
         con,
         RAW_REJECTED,
         f"""
         SELECT file_id, row_number, reason, CASE WHEN reason NOT IN ('erased', 'expired')
                 THEN coalesce(raw_text, to_json(struct_pack({shown}))::VARCHAR) END AS row, $load_id AS load_id
-        FROM staged_rows JOIN staged_files USING (file_order) WHERE reason IS NOT NULL ORDER BY position
+        FROM (
+            SELECT * EXCLUDE (place) REPLACE (
+                row_number + place AS row_number,
+                CASE WHEN rows = 1 THEN metadata
+                    WHEN metadata[place + 1] IS NOT NULL THEN metadata[place + 1:place + 1] END AS metadata)
+            FROM (SELECT *, unnest(range(rows)) AS place FROM staged_rows WHERE reason IS NOT NULL)
+        )
+        JOIN staged_files USING (file_order) ORDER BY file_order, row_number
         """,
         {"load_id": load_id},
     )
@@ -370,9 +291,14 @@ def _write_files(con: duckdb.DuckDBPyConnection, outcomes: list[FileOutcome], or
         "CREATE OR REPLACE TEMP TABLE outcomes (file_id VARCHAR, path VARCHAR, format VARCHAR, "
         "failure VARCHAR, size_bytes BIGINT, modified_ns BIGINT)"
     )
-    con.executemany(
-        "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
-        [[o.file_id, o.file.relative, o.format, o.failure, o.file.size_bytes, o.file.modified_ns] for o in outcomes],
+    columns = zip(
+        *((o.file_id, o.file.relative, o.format, o.failure, o.file.size_bytes, o.file.modified_ns) for o in outcomes),
+        strict=True,
+    )
+    con.execute(
+        "INSERT INTO outcomes SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), "
+        "unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[])",
+        [list(column) for column in columns],
     )
     insert_rows(
         con,

@@ -6,17 +6,20 @@ What belongs here: reading pairs, running the back-test, logging it. What does n
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from browse_assets.assets.products import load_product_events, products
-from browse_assets.assets.reporting import plot, table_result
+from browse_assets.assets.reporting import drawn, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.assets.training import log_product_return, run_link
 from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, replace_table, transaction
 from browse_assets.sql import read_sql
 from browse_assets.tables import PRODUCT_BACKTEST, PRODUCT_STAGES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dg.asset(pool=WRITER_POOL, group_name="products", deps=[products])
@@ -85,10 +88,7 @@ def product_backtest(
             "SELECT method, precision_at_k FROM product_backtest ORDER BY precision_at_k DESC, method"
         ).fetchall()
         if rows:
-            from browse_assets.analysis.figures import bar_figure
-
-            names, values = [method for method, _ in rows], [100 * value for _, value in rows]
-            extra["precision at k"] = plot(bar_figure(names, values, title="precision at k, %"), "precision at k, %")
+            extra |= drawn("precision at k", rows, lambda: _precision_figure(rows))
         return table_result(
             con,
             PRODUCT_BACKTEST,
@@ -97,3 +97,10 @@ def product_backtest(
             preview_rows=10,
             extra=extra,
         )
+
+
+def _precision_figure(rows: list[tuple[str, float]]) -> "Figure":
+    from browse_assets.analysis.figures import bar_figure
+
+    names, values = [method for method, _ in rows], [100 * value for _, value in rows]
+    return bar_figure(names, values, title="precision at k, %")

@@ -4,15 +4,17 @@ What belongs here: turning tables of the warehouse into Dagster metadata. What d
 before a run (schema, owners, kinds: `definitions.py`). Nothing here ever reads the vault.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import dagster as dg
 import duckdb
 
-from browse_assets.column_lineage import REFERENCE, Source, column_lineage
+from browse_assets.assets.shown_before import shown_again
+from browse_assets.column_lineage import REFERENCE, Lineage, Source, column_lineage, has_lineage, tracing_version
 from browse_assets.tables import Table
 
 if TYPE_CHECKING:
@@ -59,6 +61,17 @@ def plot(figure: "Figure", title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{png_base64(figure)})")
 
 
+def drawn(title: str, data: object, draw: "Callable[[], Figure]") -> dict[str, dg.MarkdownMetadataValue]:
+    """A figure as metadata under its title; the one that was shown last, where it was of the same data.
+
+    Args:
+        data: all that the figure depends on, as values that `repr` shows in full.
+        draw: makes the figure.
+    """
+    # The version is looked up without importing: matplotlib takes 1 s.
+    return shown_again((title,), (title, data, version("matplotlib")), lambda: {title: plot(draw(), title)})
+
+
 def table_result(
     con: duckdb.DuckDBPyConnection,
     table: Table,
@@ -81,9 +94,13 @@ def table_result(
 
 def lineage_metadata(table: Table) -> dict[str, Any]:
     """Which column comes from which: for Dagster's catalog, and as a table, since the open-source UI draws none."""
-    lineage = column_lineage(table.name)
-    if not lineage:
+    if not has_lineage(table.name):
         return {}
+    names = ("column lineage", "dagster/column_lineage")
+    return shown_again(names, (table.name, tracing_version()), lambda: _made_lineage(column_lineage(table.name)))
+
+
+def _made_lineage(lineage: Lineage) -> dict[str, Any]:
     dependencies = {
         column: [
             dg.TableColumnDep(asset_key=source.table, column_name=source.column)
@@ -121,10 +138,15 @@ def bar_plot(title: str, rows: Sequence[tuple[Any, ...]], least: int = 0) -> dic
     rows = [row for row in rows if row[1] >= least]
     if not rows:
         return {}
-    from browse_assets.analysis.figures import bar_figure
 
     names, numbers = [str(name) for name, _ in rows], [float(number) for _, number in rows]
-    return {title: plot(bar_figure(names, numbers, title=title), title)}
+
+    def draw() -> "Figure":
+        from browse_assets.analysis.figures import bar_figure
+
+        return bar_figure(names, numbers, title=title)
+
+    return drawn(title, ("bars", names, numbers), draw)
 
 
 def stacked_bar_plot(
@@ -133,9 +155,13 @@ def stacked_bar_plot(
     """A chart of (name, part, number) rows, one stacked bar per name, or none when there is nothing to draw."""
     if not rows:
         return {}
-    from browse_assets.analysis.figures import stacked_bar_figure
 
-    return {title: plot(stacked_bar_figure(rows, title=title, value_label=value_label), title)}
+    def draw() -> "Figure":
+        from browse_assets.analysis.figures import stacked_bar_figure
+
+        return stacked_bar_figure(rows, title=title, value_label=value_label)
+
+    return drawn(title, ("stacked bars", list(rows), value_label), draw)
 
 
 def grouped_bar_plot(
@@ -144,10 +170,13 @@ def grouped_bar_plot(
     """A chart of (name, number of each part) rows, or none; numbers of fewer than `least` people are not drawn."""
     if not rows:
         return {}
-    from browse_assets.analysis.figures import grouped_bar_figure
 
     shown = [(str(name), [float(n) if n >= least else 0.0 for n in numbers]) for name, *numbers in rows]
-    figure = grouped_bar_figure(
-        [row for row in shown if any(row[1])], parts, title=title, value_label=f"people (fewer than {least} not drawn)"
-    )
-    return {title: plot(figure, title)}
+    some = [row for row in shown if any(row[1])]
+
+    def draw() -> "Figure":
+        from browse_assets.analysis.figures import grouped_bar_figure
+
+        return grouped_bar_figure(some, parts, title=title, value_label=f"people (fewer than {least} not drawn)")
+
+    return drawn(title, ("grouped bars", some, list(parts), least), draw)

@@ -16,20 +16,34 @@ from browse_assets.sql import read_sql
 Rule = Callable[[str], str]
 
 
-def scrub_admitted_events(con: Connection, keys: Keys, *, ner_model: str | None = None) -> None:
+def prepare_scrubbing(con: Connection, keys: Keys, *, reads_all_texts: bool = False) -> Rule:
+    """Make ready what does not depend on the slice: macros, people and hosts of `admitted_events`, search engines.
+
+    One call of Python per distinct person and host.
+
+    Args:
+        con: with the vault attached, `admitted_events` made; or Spark beside such a connection.
+        keys: of the pseudonyms.
+        reads_all_texts: for a model of names, which no pattern can tell where to look.
+
+    Returns what replaces the ids of all people of the vault in a text.
+    """
+    con.execute(read_sql("macros"))
+    load_reference(local(con), ["neutral_domains", "account_domains", "url_parameters"])
+    make_guards(con, reads_all_texts=reads_all_texts)
+    return _map_people_and_hosts(con, keys)
+
+
+def scrub_admitted_events(con: Connection, replace_ids: Rule, *, ner_model: str | None = None) -> None:
     """Make the view `fresh` from the view `admitted_events`: see sql/scrubbed_events.sql.
 
     One call of Python per distinct suspicious value, none per event; the rest is SQL.
 
     Args:
-        con: with the vault attached, `admitted_events` made; or Spark beside such a connection.
-        keys: of the pseudonyms.
+        con: after `prepare_scrubbing`, whose `admitted_events` held these and maybe more.
+        replace_ids: what `prepare_scrubbing` has returned.
         ner_model: model that looks for names of people in every distinct text; None: nobody looks.
     """
-    con.execute(read_sql("macros"))
-    load_reference(local(con), ["neutral_domains", "account_domains", "url_parameters"])
-    make_guards(con, reads_all_texts=ner_model is not None)
-    replace_ids = _map_people_and_hosts(con, keys)
     _create(con, "suspects")
     _create(con, "suspect_tags")
     _judge_addresses(con, replace_ids)
@@ -92,10 +106,6 @@ def _in_any_case(word: str) -> str:
 
 
 def _map_people_and_hosts(con: Connection, keys: Keys) -> Rule:
-    """One Python call per distinct person and host of the new events, none per event.
-
-    Returns what replaces the ids of all people of the vault in a text.
-    """
     # tldextract 0.2 s: only where there is something new
     from browse_assets.analysis.hosts import HOST_COLUMNS, describe_host
     from browse_assets.analysis.panel_ids import id_replacer

@@ -153,7 +153,12 @@ class SparkConnection:
                 folder = f"{self._work}/{name}"
                 self._lake.write(folder, self.local.execute(select).to_arrow_reader(ROWS_PER_BATCH))
                 return self._session.read.parquet(self._lake.spark_address(folder))
-        return self._session.createDataFrame(self.local.execute(select).to_arrow_table())
+        table = self.local.execute(select).to_arrow_table()
+        if not table.num_rows:  # PySpark fails on a list of structs without a batch
+            from pyspark.sql.pandas.types import from_arrow_schema
+
+            return self._session.createDataFrame([], from_arrow_schema(table.schema, prefer_timestamp_ntz=True))
+        return self._session.createDataFrame(table)
 
     def _scrubbed_events(self, select: str) -> "DataFrame":
         """Written once for all steps that read it: it is the largest, and what changes it changes its state."""

@@ -7,7 +7,7 @@ deciding what a file's rows mean (`sql/`).
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,15 +48,17 @@ def list_inbox(folder: Path) -> list[InboxFile]:
     for root, directories, names in os.walk(folder, onerror=_fail):
         directories[:] = sorted(name for name in directories if not name.startswith("."))
         present = set(names)
+        parents = Path(root).relative_to(folder).parts
         for name in sorted(names):
             if name.startswith(".") or name.endswith(_UNFINISHED):
                 continue
             if any(name.endswith(end) and name.removesuffix(end) in present for end in _COMPANIONS):
                 continue
-            path = Path(root) / name
-            status = path.stat()
+            # Paths as text: sensors look every 15 s, and objects of 10,000 of them cost a second each time.
+            status = os.stat(os.path.join(root, name))
             if stat.S_ISREG(status.st_mode):
-                found.append(_describe(path, folder, status))
+                logs = [f"{name}{end}" for end in ("-wal", "-journal") if f"{name}{end}" in present]
+                found.append(_describe(root, parents, name, status, logs))
     return sorted(found, key=lambda file: file.relative)
 
 
@@ -64,14 +66,13 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def _describe(path: Path, folder: Path, status: os.stat_result) -> InboxFile:
-    relative = path.relative_to(folder)
-    companions = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
-    statuses = [status, *(other.stat() for other in companions if other.is_file())]
+def _describe(root: str, parents: Sequence[str], name: str, status: os.stat_result, logs: Sequence[str]) -> InboxFile:
+    companions = [os.path.join(root, log) for log in logs]
+    statuses = [status, *(os.stat(other) for other in companions if os.path.isfile(other))]
     return InboxFile(
-        path=path,
-        relative=relative.as_posix(),
-        owner=relative.parts[0] if len(relative.parts) > 1 else None,
+        path=Path(root, name),
+        relative="/".join([*parents, name]),
+        owner=parents[0] if parents else None,
         size_bytes=sum(each.st_size for each in statuses),
         modified_ns=max(each.st_mtime_ns for each in statuses),
     )

@@ -4,7 +4,11 @@ What belongs here: the one meaning of a panel's values, as DuckDB projections ov
 getting at the text (`panel_csv.py`, `panel_json.py`, `panel_parquet.py`), judging the rows.
 """
 
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
 import duckdb
+import pyarrow as pa
 
 from browse_assets.readers.columns import FIELD_NAMES
 from browse_assets.tables import STAGED_ROWS
@@ -52,6 +56,33 @@ TRANSITIONS: dict[str, str] = {
     "start": "start",
     "redirect": "redirect",
 }
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """Rows of a file as Arrow, and what they mean, so that those of many files can be staged by one statement.
+
+    Attributes:
+        kind: files of equal kinds have rows of one schema and one meaning.
+        schema: with row_number, from 1 in each file.
+        batches: streams the rows; each call reads the file again.
+        to_staged: staged rows from a relation with such rows, SQL that gives the person's id where the format names
+            none, and further columns to keep (those in the SQL among them).
+    """
+
+    kind: Hashable
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    to_staged: Callable[[duckdb.DuckDBPyRelation, str, Sequence[str]], duckdb.DuckDBPyRelation]
+
+    def relation(self, con: duckdb.DuckDBPyConnection, owner: str) -> duckdb.DuckDBPyRelation:
+        """Staged rows of this file alone, streamed from it; can be consumed once."""
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return self.to_staged(con.from_arrow(reader), quoted(owner), ())
+
+    def table(self) -> pa.Table:
+        """All of the rows in memory."""
+        return pa.Table.from_batches(self.batches(), self.schema)
 
 
 def quoted(text: str) -> str:
@@ -175,7 +206,12 @@ def transition_from_text(expression: str) -> str:
 
 
 def panel_rows(
-    source: duckdb.DuckDBPyRelation, values: dict[str, str], *, time_is_native: bool = False
+    source: duckdb.DuckDBPyRelation,
+    values: dict[str, str],
+    *,
+    time_is_native: bool = False,
+    has_folded_tags: bool = False,
+    also: Sequence[str] = (),
 ) -> duckdb.DuckDBPyRelation:
     """Staged rows out of the text of a panel's fields.
 
@@ -184,29 +220,37 @@ def panel_rows(
         values: field of `columns.FIELD_NAMES` -> SQL over `source` that gives VARCHAR (empty or NULL
             when the row has none); missing fields are NULL. `time` may give TIMESTAMP instead.
         time_is_native: `time` gives TIMESTAMP.
+        has_folded_tags: `source` has `rows` and `tags` as well, which are `rows` and `metadata` of `STAGED_ROWS`.
+        also: further columns of `source` to keep.
     """
     texts = [f"nullif({values.get(field, 'NULL')}, '') AS {field}" for field in FIELD_NAMES if field != "time"]
     time = values.get("time", "NULL::VARCHAR")
     texts.append(f"{time} AS time" if time_is_native else f"nullif(trim({time}), '') AS time")
-    fields = source.project("row_number, malformed, raw_text, " + ", ".join(texts))
+    folded = ["rows", "tags"] if has_folded_tags else ["1 AS rows"]
+    fields = source.project(", ".join(["row_number", "malformed", "raw_text", *folded, *also, *texts]))
     one_tag = "[{'name': meta_name, 'content': meta_content}]"
-    tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} ELSE {metadata_from_json('metadata')} END"
+    if has_folded_tags:
+        tags = "tags"
+    elif "metadata" in values:
+        tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} ELSE {metadata_from_json('metadata')} END"
+    else:
+        tags = f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} END"
     seconds = "coalesce(TRY_CAST(duration AS DOUBLE), TRY_CAST(duration_ms AS DOUBLE) / 1000)"
     read = fields.project(
         f"""*, {"time" if time_is_native else timestamp_from_text("time")} AS event_time,
-        {tags if "metadata" in values else f"CASE WHEN meta_name IS NOT NULL THEN {one_tag} END"} AS tags,
-        {seconds} AS seconds"""
+        {tags} AS found_tags, {seconds} AS seconds"""
     )
     return staged(
         read,
         {
             "row_number": "row_number",
+            "rows": "rows",
             "user_id": "user_id",
             "ip": "ip",
             "event_time": "event_time",
             "url": "url",
             "title": "title",
-            "metadata": "tags",
+            "metadata": "found_tags",
             "duration_seconds": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN seconds END",
             "duration_kind": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN 'extension' END",
             "referrer": "referrer",
@@ -219,6 +263,7 @@ def panel_rows(
             "WHEN time IS NOT NULL AND event_time IS NULL THEN 'bad_time' END",
             "raw_text": "CASE WHEN malformed THEN raw_text END",
         },
+        also,
     )
 
 
@@ -232,11 +277,16 @@ def language_from_text(expression: str) -> str:
     return f"nullif(nullif(trim({expression}), ''), 'und')"
 
 
-def staged(source: duckdb.DuckDBPyRelation, values: dict[str, str]) -> duckdb.DuckDBPyRelation:
-    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL."""
-    return source.project(
-        ", ".join(
-            f"CAST({values.get(column.name, 'NULL')} AS {column.type}) AS {identifier(column.name)}"
-            for column in STAGED_ROWS.columns
-        )
-    )
+def staged(
+    source: duckdb.DuckDBPyRelation, values: dict[str, str], also: Sequence[str] = ()
+) -> duckdb.DuckDBPyRelation:
+    """Project onto exactly the columns, order and types of `STAGED_ROWS`; missing ones are NULL, and `rows` 1.
+
+    `also` names columns of the source that are kept after them.
+    """
+    values = {"rows": "1", **values}
+    columns = [
+        f"CAST({values.get(column.name, 'NULL')} AS {column.type}) AS {identifier(column.name)}"
+        for column in STAGED_ROWS.columns
+    ]
+    return source.project(", ".join([*columns, *also]))

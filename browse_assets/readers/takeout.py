@@ -4,13 +4,14 @@ What belongs here: the export's keys. What does not: cutting the JSON (`elements
 (`archive.py`).
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import duckdb
 
-from browse_assets.readers.elements import TAKEOUT_KEY, array_batches
+from browse_assets.readers.elements import SCHEMA, TAKEOUT_KEY, array_batches
 from browse_assets.readers.panel import (
-    quoted,
+    SourceRows,
     staged,
     timestamp_from_microseconds,
     transition_from_text,
@@ -35,26 +36,34 @@ class Takeout:
             pass
         source.refuse_wrong_encoding()
 
-    def relation(self, con: duckdb.DuckDBPyConnection, owner: str) -> duckdb.DuckDBPyRelation:
-        """Staged rows, streamed from the file; can be consumed once."""
-        paths = ", ".join(f"'$.{key}'" for key in _KEYS)
-        texts = parsed(con, self._elements, self._source).project(f"*, json_extract_string(object, [{paths}]) AS texts")
-        fields = texts.project(
-            "row_number, malformed, raw_text, "
-            + ", ".join(f"nullif(texts[{i}], '') AS {key}" for i, key in enumerate(_KEYS, 1))
-        )
-        timed = fields.project(f"*, {timestamp_from_microseconds('TRY_CAST(time_usec AS BIGINT)')} AS event_time")
-        return staged(
-            timed,
-            {
-                "row_number": "row_number",
-                "user_id": quoted(owner),
-                "event_time": "event_time",
-                "url": "url",
-                "title": "title",
-                "transition": transition_from_text("page_transition"),
-                "reason": "CASE WHEN malformed THEN 'malformed' "
-                "WHEN time_usec IS NOT NULL AND event_time IS NULL THEN 'bad_time' END",
-                "raw_text": "raw_text",
-            },
-        )
+    def rows(self) -> SourceRows:
+        """The entries and what they mean."""
+        has_bad_bytes = self._source.has_bad_bytes
+
+        def to_staged(entries: duckdb.DuckDBPyRelation, owner: str, also: Sequence[str]) -> duckdb.DuckDBPyRelation:
+            return _staged(parsed(entries, has_bad_bytes=has_bad_bytes, also=also), owner, also)
+
+        return SourceRows(("takeout", has_bad_bytes), SCHEMA, self._elements, to_staged)
+
+
+def _staged(entries: duckdb.DuckDBPyRelation, owner: str, also: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    paths = ", ".join(f"'$.{key}'" for key in _KEYS)
+    texts = entries.project(f"*, json_extract_string(object, [{paths}]) AS texts")
+    values = [f"nullif(texts[{i}], '') AS {key}" for i, key in enumerate(_KEYS, 1)]
+    fields = texts.project(", ".join(["row_number", "malformed", "raw_text", *also, *values]))
+    timed = fields.project(f"*, {timestamp_from_microseconds('TRY_CAST(time_usec AS BIGINT)')} AS event_time")
+    return staged(
+        timed,
+        {
+            "row_number": "row_number",
+            "user_id": owner,
+            "event_time": "event_time",
+            "url": "url",
+            "title": "title",
+            "transition": transition_from_text("page_transition"),
+            "reason": "CASE WHEN malformed THEN 'malformed' "
+            "WHEN time_usec IS NOT NULL AND event_time IS NULL THEN 'bad_time' END",
+            "raw_text": "raw_text",
+        },
+        also,
+    )

@@ -6,7 +6,8 @@
 -- Worked example: two pages of example.com in one session on 1 May, dwell 10 s and unknown: page_views
 --   2, sessions 1, dwell_seconds 10.
 -- A sensitive topic (health, religion, ...) is not stored about a person: topic_id is NULL.
--- Needs: changed_days (user_key, day), reference_domains (domain, topic_id), reference_topics.
+-- Needs: day_events (scrubbed_events of these days at least), changed_days (user_key, day), reference_domains (domain,
+--   topic_id), reference_topics.
 SELECT
     events.user_key,
     events.domain,
@@ -18,7 +19,7 @@ SELECT
     max(events.event_time) AS last_time,
     count(events.search_terms) AS searches,
     any_value(topics.topic_id) AS topic_id
-FROM scrubbed_events AS events
+FROM day_events AS events
 SEMI JOIN changed_days ON changed_days.user_key = events.user_key AND changed_days.day = events.event_time::DATE
 LEFT JOIN (
     SELECT domain, topic_id FROM reference_domains

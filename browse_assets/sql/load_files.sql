@@ -10,8 +10,8 @@ WITH slices AS (
 files AS (
     SELECT
         file_order,
-        count(*) AS rows_read,
-        count(*) FILTER (reason IS NOT NULL) AS rejected,
+        sum(rows)::BIGINT AS rows_read,
+        coalesce(sum(rows) FILTER (reason IS NOT NULL), 0)::BIGINT AS rejected,
         min(event_time) FILTER (reason IS NULL) AS first_event,
         max(event_time) FILTER (reason IS NULL) AS last_event
     FROM staged_rows

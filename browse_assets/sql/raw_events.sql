@@ -14,7 +14,7 @@ WITH shared AS (
         bit_or(known) <> arg_min(known, position) AS is_partial,
         flatten(list(metadata) FILTER (metadata IS NOT NULL)) AS metadata
     FROM (
-        SELECT event_id, position, metadata, 
+        SELECT event_id, position, metadata,
             (ip IS NOT NULL)::BIGINT + 2 * (title IS NOT NULL)::BIGINT + 4 * (duration_seconds IS NOT NULL)::BIGINT
                 + 8 * (duration_kind IS NOT NULL)::BIGINT + 16 * (referrer IS NOT NULL)::BIGINT
                 + 32 * (transition IS NOT NULL)::BIGINT + 64 * (device IS NOT NULL)::BIGINT
@@ -22,7 +22,8 @@ WITH shared AS (
                 + 512 * (search_terms IS NOT NULL)::BIGINT AS known
         FROM slice_rows
     )
-    JOIN (SELECT position, is_known FROM row_outcomes) AS outcomes USING (position)
+    JOIN (SELECT event_id, any_value(is_known) AS is_known FROM row_outcomes GROUP BY event_id) AS outcomes
+        USING (event_id)
     GROUP BY event_id
 ),
 filled AS (
@@ -52,7 +53,7 @@ SELECT
     coalesce(other_page, url) AS url,
     coalesce(staged.title, filled.title) AS title,
     CASE WHEN shared.event_id IS NULL AND len(staged.metadata) <= 1 THEN staged.metadata
-        ELSE list_sort(list_distinct(coalesce(shared.metadata, staged.metadata))) END AS metadata,
+        ELSE nullif(list_sort(list_distinct(coalesce(shared.metadata, staged.metadata))), []) END AS metadata,
     coalesce(staged.duration_seconds, filled.duration_seconds) AS duration_seconds,
     coalesce(staged.duration_kind, filled.duration_kind) AS duration_kind,
     coalesce(staged.referrer, filled.referrer) AS referrer,
@@ -67,5 +68,4 @@ FROM slice_rows AS staged
 JOIN staged_files USING (file_order)
 LEFT JOIN shared ON shared.event_id = staged.event_id
 LEFT JOIN filled ON filled.event_id = staged.event_id
-WHERE shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position)
-ORDER BY event_time, staged.event_id;
+WHERE shared.event_id IS NULL OR (NOT shared.is_known AND staged.position = shared.first_position);

@@ -1,18 +1,12 @@
--- What: one row per row of a slice of the load, of a page view that several rows are about, or that the vault knows.
---   All other rows are accepted, or rejected with their reason.
--- Columns: position (file_order and row_number as one number), event_id, is_known (in the vault before this
---   load), outcome: accepted (the first row of a new page view), folded (brings a meta tag not seen before
+-- What: one row per row of a slice of the load, of a page view that several staged rows are about, or that the vault
+--   knows. Of all others the first row is accepted, and slice_counts.sql tells what became of its neighbours.
+-- Columns: position (file_order and row_number as one number), file_order, event_id, is_known (in the vault before
+--   this load), outcome: accepted (the first row of a new page view), folded (brings a meta tag not seen before
 --   for it) or duplicate (says nothing new).
 -- Worked example: rows (page A, tag x), (page A, tag y), (page A, tag x): accepted, folded, duplicate.
--- Needs: slice_rows.
-WITH bounds AS (
-    SELECT min(event_time) AS first_time, max(event_time) AS last_time FROM slice_rows
-),
-known AS (
-    SELECT event_id, metadata
-    FROM vault.main.raw_events
-    WHERE event_time BETWEEN (SELECT first_time FROM bounds) AND (SELECT last_time FROM bounds)
-      AND event_id IN (SELECT event_id FROM slice_rows)
+-- Needs: slice_rows; known_events (event_id, metadata of the vault's page views of that time).
+WITH known AS (
+    SELECT event_id, metadata FROM known_events WHERE event_id IN (SELECT event_id FROM slice_rows)
 ),
 shared AS (
     SELECT staged.event_id, min(staged.position) AS first_position, bool_or(known.event_id IS NOT NULL) AS is_known
@@ -22,12 +16,19 @@ shared AS (
     HAVING count(*) > 1 OR is_known
 ),
 contested AS (
-    SELECT event_id, position, metadata, is_known, position = first_position AS is_first
-    FROM slice_rows
-    JOIN shared USING (event_id)
+    SELECT
+        event_id,
+        file_order,
+        position + place AS position,
+        CASE WHEN rows = 1 THEN metadata ELSE metadata[place + 1:place + 1] END AS metadata,
+        is_known,
+        place = 0 AND position = first_position AS is_first
+    FROM (SELECT *, unnest(range(rows)) AS place FROM slice_rows JOIN shared USING (event_id))
 ),
 tags AS (
-    SELECT event_id, position, unnest(metadata) AS tag FROM contested
+    SELECT event_id, position, tag
+    FROM (SELECT event_id, position, unnest(metadata) AS tag FROM contested)
+    WHERE tag IS NOT NULL
 ),
 known_tags AS (
     SELECT event_id, unnest(metadata) AS tag FROM known
@@ -40,6 +41,7 @@ novel AS (
 )
 SELECT
     contested.position,
+    contested.file_order,
     contested.event_id,
     contested.is_known,
     CASE

@@ -1,5 +1,5 @@
--- What: one row per event of `unsessioned`, with its session and dwell.
--- Columns: those of scrubbed_events (tables.py).
+-- What: one row per event of `unsessioned` that is new, or whose session or dwell is another than the stored one.
+-- Columns: event_id, session_id, dwell_seconds, dwell_method (tables.py: scrubbed_events), is_stored.
 -- A session is a person's events in time order; a new one starts after a gap of more than 1,800 s, or
 --   at the first event more than 24 h after the session's start. Sources: PostHog, Google Analytics.
 --   Ties in time are ordered by event_id: without that, sessions differ between runs.
@@ -7,8 +7,8 @@
 --   at most 300 s, else unknown.
 -- Worked example: events at 0 s, 100 s, 1900.000 s, 3700.001 s: gaps 100, 1800 and 1800.001, so two
 --   sessions; dwell 100 s by gap, unknown, unknown, unknown.
--- Needs: unsessioned, whose events of each person begin at a session's start; columns old_session_id,
---   old_seconds and old_method tell what was stored before; $load_id marks rows that changed.
+-- Needs: unsessioned, whose events of each person begin at a session's start: event_id, user_key, event_time,
+--   given_seconds, given_kind, and old_session_id, old_seconds, old_method, which tell what is stored (NULL: new).
 WITH ordered AS (
     SELECT
         event_id,
@@ -65,23 +65,21 @@ sessioned AS (
 ),
 timed AS (
     SELECT
-        unsessioned.*,
+        event_id,
         sessioned.session_id,
         coalesce(given_seconds, CASE WHEN gap_seconds <= 300 THEN gap_seconds END) AS dwell_seconds,
         CASE
             WHEN given_seconds IS NOT NULL THEN given_kind
             WHEN gap_seconds <= 300 THEN 'gap'
-        END AS dwell_method
+        END AS dwell_method,
+        old_session_id,
+        old_seconds,
+        old_method
     FROM unsessioned
     JOIN sessioned USING (event_id)
 )
-SELECT
-    * EXCLUDE (old_session_id, old_seconds, old_method, given_seconds, given_kind, load_id),
-    CASE
-        WHEN old_session_id = session_id
-            AND old_seconds IS NOT DISTINCT FROM dwell_seconds
-            AND old_method IS NOT DISTINCT FROM dwell_method
-            THEN load_id
-        ELSE $load_id::BIGINT
-    END AS load_id
-FROM timed;
+SELECT event_id, session_id, dwell_seconds, dwell_method, old_session_id IS NOT NULL AS is_stored
+FROM timed
+WHERE old_session_id IS DISTINCT FROM session_id
+    OR old_seconds IS DISTINCT FROM dwell_seconds
+    OR old_method IS DISTINCT FROM dwell_method;

@@ -1,13 +1,14 @@
--- What: one row per row of an input file, with the page it is about, the reason against it so far, and
---   the id of the page view that it belongs to.
--- Columns: those of its reader (tables.py: staged_rows), then file_order, position (file_order and
---   row_number as one number), written_at, other_page (what the page is known by, trimmed or from the metadata,
+-- What: one row per row of the input files (or per neighbours that a reader took together), with the page it is
+--   about, the reason against it so far, and the id of the page view that it belongs to.
+-- Columns: those of its reader (tables.py: staged_rows), file_order, written_at, position (file_order and
+--   the first row_number as one number), other_page (what the page is known by, trimmed or from the metadata,
 --   where that is not `url` as it stands), raw_host, event_id (NULL with a reason).
 -- Worked example: a row without url and with metadata [{og:url, https://example.com/a}] is about
 --   https://example.com/a (other_page), whose host is example.com.
 -- Not here: private hosts and rows whose page another row names (both need more than the row itself).
 -- To trim every address would cost as much as its host: only those with a space at either end are.
--- Needs: macros.sql; a relation reader_rows; $file_order, $written_at, $event_key.
+-- Needs: macros.sql; a relation reader_rows, of one file or of several: those of the readers, with file_order and
+--   written_at (of the file, UTC); $event_key.
 WITH located AS (
     SELECT
         *,
@@ -29,7 +30,7 @@ judged AS (
             WHEN user_id IS NULL THEN 'no_user'
             WHEN reason IS NOT NULL THEN reason
             WHEN event_time IS NULL THEN 'no_time'
-            WHEN event_time < TIMESTAMP '1990-01-01' OR event_time > $written_at::TIMESTAMP THEN 'time_out_of_range'
+            WHEN event_time < TIMESTAMP '1990-01-01' OR event_time > written_at THEN 'time_out_of_range'
             WHEN page_url IS NULL THEN 'no_url'
             WHEN raw_host IS NOT NULL THEN NULL
             WHEN regexp_matches(page_url, '^[hH][tT][tT][pP][sS]?:') THEN 'bad_url'
@@ -40,9 +41,7 @@ judged AS (
 )
 SELECT
     * EXCLUDE (page_url),
-    $file_order::BIGINT AS file_order,
-    $file_order::BIGINT * 1000000000000 + row_number AS position,
+    file_order * 1000000000000 + row_number AS position,
     CASE WHEN page_url IS DISTINCT FROM url THEN page_url END AS other_page,
-    $written_at::TIMESTAMP AS written_at,
     CASE WHEN reason IS NULL THEN page_view_id($event_key, user_id, event_time, page_url) END AS event_id
 FROM judged;

@@ -2,17 +2,17 @@
 -- Columns: user_key, day, page_views, sessions, domains, dwell_seconds, devices, longest_gap_hours,
 --   searches, first_time, last_time.
 -- Worked example: events at 08:00, 09:00 and 20:00: longest_gap_hours 11.
--- Needs: changed_days (user_key, day).
+-- Needs: day_events (scrubbed_events of these days at least), changed_days (user_key, day).
 WITH events AS (
     SELECT
         *,
         event_time::DATE AS day,
         epoch_us(event_time - lag(event_time) OVER (
             PARTITION BY user_key, event_time::DATE ORDER BY event_time, event_id)) / 3.6e9 AS gap_hours
-    FROM scrubbed_events
+    FROM day_events
     SEMI JOIN changed_days
-        ON changed_days.user_key = scrubbed_events.user_key
-        AND changed_days.day = scrubbed_events.event_time::DATE
+        ON changed_days.user_key = day_events.user_key
+        AND changed_days.day = day_events.event_time::DATE
 )
 SELECT
     user_key,

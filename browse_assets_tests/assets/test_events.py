@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from browse_assets.assets import events
+from browse_assets.assets.events import write_slice
+from browse_assets.assets.sessions import cut_sessions
 from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
 from browse_assets_tests.assets.test_loading import view, write_panel
@@ -26,12 +29,12 @@ def sessions_of(times: list[tuple[int, float]], given_seconds: list[float | None
     con = duckdb.connect()
     con.execute(
         "CREATE TABLE unsessioned (event_id UUID, user_key UUID, event_time TIMESTAMP, given_seconds DOUBLE, "
-        "given_kind VARCHAR, load_id BIGINT, old_session_id UUID, old_seconds DOUBLE, old_method VARCHAR)"
+        "given_kind VARCHAR, old_session_id UUID, old_seconds DOUBLE, old_method VARCHAR)"
     )
     for i, (user, seconds) in enumerate(times):
         known = given_seconds[i] if given_seconds else None
         con.execute(
-            "INSERT INTO unsessioned VALUES (?, ?, ?, ?, ?, 1, NULL, NULL, NULL)",
+            "INSERT INTO unsessioned VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL)",
             [
                 UUID(int=i),
                 UUID(int=user),
@@ -42,8 +45,7 @@ def sessions_of(times: list[tuple[int, float]], given_seconds: list[float | None
         )
     rows = con.execute(
         f"SELECT event_id, session_id, dwell_seconds, dwell_method FROM ({read_sql('sessions').rstrip().rstrip(';')}) "
-        "ORDER BY event_id",
-        {"load_id": 2},
+        "ORDER BY event_id"
     ).fetchall()
     con.close()
     return rows
@@ -210,29 +212,31 @@ def test_increments_equal_a_rebuild(data: st.DataObject) -> None:
 
 def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[Any]:
     """Sessions after loading batches one by one with the statements of the asset."""
-    from browse_assets.assets.events import SESSION_STARTS, UNSESSIONED
-
     con = duckdb.connect()
-    columns = "event_id UUID, user_key UUID, event_time TIMESTAMP"
     con.execute(
-        f"CREATE TABLE scrubbed_events ({columns}, dwell_seconds DOUBLE, dwell_method VARCHAR, session_id UUID, "
-        "load_id BIGINT)"
+        "CREATE TABLE scrubbed_events (event_id UUID, user_key UUID, event_time TIMESTAMP, dwell_seconds DOUBLE, "
+        "dwell_method VARCHAR, session_id UUID, load_id BIGINT)"
     )
     for load, batch in enumerate(batches, start=1):
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE fresh ({columns}, given_seconds DOUBLE, given_kind VARCHAR, load_id BIGINT)"
+            "CREATE OR REPLACE TEMP TABLE admitted_events (event_id UUID, user_id UUID, event_time TIMESTAMP, "
+            "duration_seconds DOUBLE, duration_kind VARCHAR)"
         )
         for i in batch:
             user, minutes = moments[i]
             con.execute(
-                "INSERT INTO fresh VALUES (?, ?, ?, NULL, NULL, ?)",
-                [UUID(int=i), UUID(int=user), START + timedelta(minutes=minutes), load],
+                "INSERT INTO admitted_events VALUES (?, ?, ?, NULL, NULL)",
+                [UUID(int=i), UUID(int=user), START + timedelta(minutes=minutes)],
             )
-        con.execute("CREATE OR REPLACE TEMP TABLE session_starts AS " + SESSION_STARTS)
-        con.execute("CREATE OR REPLACE TEMP TABLE unsessioned AS " + UNSESSIONED)
-        con.execute("CREATE OR REPLACE TEMP TABLE sessioned AS " + read_sql("sessions"), {"load_id": load})
-        con.execute("DELETE FROM scrubbed_events WHERE event_id IN (SELECT event_id FROM sessioned)")
-        con.execute("INSERT INTO scrubbed_events BY NAME SELECT * FROM sessioned")
+        con.execute(
+            "CREATE OR REPLACE TABLE user_keys AS SELECT DISTINCT user_id, user_id AS user_key FROM admitted_events"
+        )
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW fresh AS SELECT event_id, user_id AS user_key, event_time, "
+            "duration_seconds AS given_seconds, duration_kind AS given_kind, 0 AS load_id FROM admitted_events"
+        )
+        cut_sessions(con, "scrubbed_events")
+        write_slice(con, con, "scrubbed_events", load)
     rows = con.execute(
         "SELECT event_id, session_id, dwell_seconds, dwell_method FROM scrubbed_events ORDER BY 1"
     ).fetchall()
@@ -240,8 +244,8 @@ def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[
     return rows
 
 
-def test_a_late_file_that_cuts_sessions_equals_a_rebuild(
-    settings: Settings, materialize: Materialize, warehouse: Query
+def test_a_late_file_that_cuts_sessions_equals_a_rebuild_in_slices(
+    settings: Settings, materialize: Materialize, warehouse: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def at(minutes: float) -> str:
         return (START + timedelta(minutes=minutes)).isoformat()
@@ -255,6 +259,7 @@ def test_a_late_file_that_cuts_sessions_equals_a_rebuild(
     materialize(*CHAIN)
     increments = {name: warehouse(f"SELECT {columns} FROM {name} ORDER BY ALL") for name, columns in DERIVED.items()}
     settings.warehouse_path.unlink()
+    monkeypatch.setattr(events, "SLICE_EVENTS", 1)  # a slice for each minute with a page view
     materialize(*CHAIN)
     for name, columns in DERIVED.items():
         assert warehouse(f"SELECT {columns} FROM {name} ORDER BY ALL") == increments[name], name

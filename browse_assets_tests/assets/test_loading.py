@@ -2,14 +2,19 @@
 
 import csv
 import json
+import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from browse_assets.assets import loading
+from browse_assets.assets.loading import load_inbox
+from browse_assets.readers.panel_csv import PanelCsv
+from browse_assets.resources import load_keys, open_databases
 from browse_assets.settings import Settings
 from browse_assets_tests.conftest import REAL_FILES, sqlite_count
 
@@ -85,6 +90,67 @@ def test_rows_are_accepted_folded_duplicate_or_rejected(
     ]
     tags = warehouse("SELECT metadata FROM vault.raw_events WHERE user_id = 'ann' AND url LIKE '%/a'")
     assert tags == [([{"name": "og:title", "content": "A"}, {"name": "og:type", "content": "article"}],)]
+
+
+def loaded(settings: Settings, data: Path, files: list[list[list[str]]], loads: int) -> list[list[tuple[Any, ...]]]:
+    """What the vault holds after the files came in that many loads."""
+    settings = replace(settings, data_dir=data, secret_key_hex="be" * 32)
+    keys = load_keys(settings)
+    with open_databases(settings, vault="write", keys=keys) as con:
+        for number in range(loads):
+            for place, rows in enumerate(files[number::loads]):
+                write_panel(settings.inbox / f"{number}-{place}.csv", rows)
+            load_inbox(con, settings, keys, lambda _: None)
+        return [
+            con.execute(f"SELECT COLUMNS(c -> c NOT IN ('modified_ns')) FROM vault.{table} ORDER BY ALL").fetchall()
+            for table in ("raw_events", "raw_rejected", "raw_files")
+        ]
+
+
+@pytest.mark.usefixtures("slices")
+@pytest.mark.parametrize("seed", range(3))
+def test_neighbours_taken_together_change_nothing(
+    seed: int, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(seed)
+    views = [
+        ("ann", "2024-05-01T10:00:00Z", "https://example.com/a"),
+        ("ann", "2024-05-01T10:00:30Z", "https://example.com/a"),
+        ("ann", "2024-05-01T10:02:00Z", "https://example.com/b"),
+        ("ann", "2024-05-01T10:02:00Z", ""),
+        ("ann", "soon", "https://example.com/a"),
+        ("", "2024-05-01T10:00:00Z", "https://example.com/a"),
+    ]
+    tags = [("og:title", "A"), ("og:type", "x"), ("og:type", ""), ("og:url", "https://example.com/b"), ("", "")]
+    files = [
+        [view(*who, *draw.choice(tags)) for who in draw.choices(views, k=6) for _ in range(draw.randint(1, 4))]
+        for _ in range(4)
+    ]
+    together = loaded(settings, tmp_path / "together", files, 2)
+    monkeypatch.setattr(PanelCsv, "_tag_columns", lambda _: None)
+    assert loaded(settings, tmp_path / "apart", files, 2) == together
+
+
+def test_rejected_neighbours_are_kept_row_by_row(
+    settings: Settings, materialize: Materialize, warehouse: Query
+) -> None:
+    day = "2999-01-01T00:00:00Z"
+    write_panel(
+        settings.inbox / "p.csv",
+        [
+            view("ann", day, "https://example.com/a", "og:title", "A"),
+            view("ann", day, "https://example.com/a"),
+            view("ann", day, "https://example.com/a", "og:type", "x"),
+        ],
+    )
+    materialize(*LOAD)
+    assert warehouse(
+        "SELECT row_number, reason, \"row\"::JSON ->> '$.metadata' FROM vault.raw_rejected ORDER BY 1"
+    ) == [
+        (1, "time_out_of_range", '[{"name":"og:title","content":"A"}]'),
+        (2, "time_out_of_range", None),
+        (3, "time_out_of_range", '[{"name":"og:type","content":"x"}]'),
+    ]
 
 
 def test_url_comes_from_the_metadata_of_the_rows_together(

@@ -1,4 +1,4 @@
-"""`make bench`: the pipeline beside DuckDB's bare load and a plain pandas version, measured in turn; then `make serve`.
+"""`make bench`: the pipeline beside DuckDB's bare load, Polars and pandas, measured in turn; then `make serve`.
 
 What belongs here: the order of the stages and the tables that are printed. What does not: what a stage
 does (`stages.py`), measuring it (`measure.py`), the events (`events.py`), requests (`serving.py`).
@@ -17,18 +17,26 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from browse_assets_tests.bench.file_figures import files_table, measure_files
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.queries import PAGE
 from browse_assets_tests.bench.serving import ServingFailedError, measure_serving, serving_table
 from browse_assets_tests.bench.training import measure_training, training_table
 
-COMPARED = ("bare load", "pipeline", "pandas")
+COMPARED = ("bare load", "pipeline", "polars", "pandas")
+# Eight minutes and more for a million page views each.
+SLOW = ("pandas, our rules", "spark")
+# One day of 1 % more comes after all others, and then one among them, which cuts sessions in two.
+DAYS = ("new day", "late day")
 STAGES = ("raw_events", "input_files", "scrubbing", "scrubbed_events", "domain_features", "user_days", "checks")
 MIN_EVENTS = 1_000
 NAMES = {
     "bare load": "DuckDB, bare load of the CSV",
     "pipeline": "raw -> domain_features",
-    "pandas": "plain pandas, the same work",
+    "polars": "Polars, the few first rules",
+    "pandas": "pandas, the few first rules",
+    "pandas, our rules": "pandas, the same rules",
+    "spark": "raw -> domain_features, Spark",
 }
 _DATABASES = ("bare.duckdb", "vault.duckdb", "browse.duckdb")
 
@@ -55,8 +63,9 @@ def run(
     say: Callable[[str], None],
     *,
     with_queries: bool = False,
+    with_days: bool = False,
 ) -> Results:
-    """Generate the events, then measure every stage `repeat` times, in turn; the queries once, after the last."""
+    """Generate the events, then measure every stage `repeat` times, in turn; queries and days once, after the last."""
     pycache = folder / "pycache"
     results = Results()
     generated = folder / str(events)
@@ -72,9 +81,16 @@ def run(
         with tempfile.TemporaryDirectory(dir=folder) as data:
             for stage in STAGES:
                 _measure_into(results, stage, csv, Path(data), pycache, say)
-            if with_queries and turn == repeat - 1:
+            if turn < repeat - 1:
+                continue
+            if with_queries or with_days:
                 _measure_into(results, "profiles", csv, Path(data), pycache, say)
+            if with_queries:
                 results.queries = _query_table(Path(data) / "browse.duckdb")
+            for day in DAYS if with_days else ():
+                measure(day, csv, Path(data), pycache)
+                for stage in ("pipeline", "profiles"):
+                    _measure_into(results, stage, csv, Path(data), pycache, say, name=f"{day}, {stage}")
     return results
 
 
@@ -88,13 +104,21 @@ def _query_table(warehouse: Path) -> list[str]:
 
 
 def _measure_into(
-    results: Results, stage: str, csv: Path, data: Path, pycache: Path, say: Callable[[str], None]
+    results: Results,
+    stage: str,
+    csv: Path,
+    data: Path,
+    pycache: Path,
+    say: Callable[[str], None],
+    *,
+    name: str | None = None,
 ) -> None:
+    name = name or stage
     usage = measure(stage, csv, data, pycache)
-    results.usages.setdefault(stage, []).append(usage)
+    results.usages.setdefault(name, []).append(usage)
     files = [path for path in data.iterdir() if path.name in _DATABASES or path.suffix == ".parquet"]
-    results.stored_bytes[stage] = sum(path.stat().st_size for path in files)
-    say(f"{stage}: {usage.cpu:.1f} CPU s")
+    results.stored_bytes[name] = sum(path.stat().st_size for path in files)
+    say(f"{name}: {usage.cpu:.1f} CPU s")
 
 
 def report(results: Results, fixed: Results, events: int, repeat: int) -> str:
@@ -103,7 +127,7 @@ def report(results: Results, fixed: Results, events: int, repeat: int) -> str:
     Args:
         fixed: figures of the same stages with `MIN_EVENTS` page views, so what they cost whatever the input.
     """
-    compared = [stage for stage in COMPARED if stage in results.usages]
+    compared = [stage for stage in (*COMPARED, *SLOW) if stage in results.usages]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     lines = [
         f"{time.strftime('%Y-%m-%d')}: {events:,} generated page views ({results.csv_rows:,} rows of CSV, one per "
@@ -153,7 +177,10 @@ def _ratios(results: Results, fixed: Results) -> list[str]:
     pairs = (
         ("scrubbing : bare load", "scrubbing", "bare load"),
         ("pipeline : bare load", "pipeline", "bare load"),
+        ("polars : pipeline", "polars", "pipeline"),
         ("pandas : pipeline", "pandas", "pipeline"),
+        ("pandas, our rules : pipeline", "pandas, our rules", "pipeline"),
+        ("spark : pipeline", "spark", "pipeline"),
     )
     for name, above, below in pairs:
         if above in results.usages and below in results.usages:
@@ -161,6 +188,19 @@ def _ratios(results: Results, fixed: Results) -> list[str]:
             growth = (a.cpu - fixed[above].cpu) / max(b.cpu - fixed[below].cpu, 1e-9)
             peak = a.peak_bytes / b.peak_bytes
             lines.append(f"{name:<30}{a.wall / b.wall:>9.2f}{a.cpu / b.cpu:>9.2f}{growth:>8.2f}{peak:>9.2f}")
+    return lines
+
+
+def day_table(results: Results) -> list[str]:
+    """What a day of 1 % more costs, as a share of making everything."""
+    lines = [f"{'1 % more':<30}{'wall s':>9}{'CPU s':>9}{'of all':>8}{'peak MB':>9}"]
+    for day in DAYS:
+        for stage in ("pipeline", "profiles"):
+            used = results[f"{day}, {stage}"]
+            share = used.cpu / results[stage].cpu
+            lines.append(
+                f"{f'{day}, {stage}':<30}{used.wall:>9.2f}{used.cpu:>9.2f}{share:>8.1%}{_mb(used.peak_bytes):>9}"
+            )
     return lines
 
 
@@ -180,8 +220,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=_positive, default=1, help="measure so often and show medians (default 1)")
     parser.add_argument("--skip-pandas", action="store_true", help="for many events: pandas needs 1.5 GB per million")
     parser.add_argument(
+        "--all", action="store_true", help="with the pipeline's rules in pandas, and the pipeline on Spark (slow)"
+    )
+    parser.add_argument(
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
+    parser.add_argument("--days", action="store_true", help="then add a day of 1 % more, and one among the old days")
     parser.add_argument(
         "--training",
         type=_count,
@@ -189,10 +233,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="only the training of churn, on so many synthetic snapshots (1,000,000 take 17 minutes and 6 GB)",
     )
     parser.add_argument("--folder", type=Path, help="where the temporary files go (default: the system's place)")
+    parser.add_argument(
+        "--files", type=_positive, help="measure only that many small history files, from the inbox to domain_features"
+    )
     chosen = parser.parse_args(arguments)
-    compared = [stage for stage in COMPARED if not (chosen.skip_pandas and stage == "pandas")]
+    wanted = (*COMPARED, *SLOW) if chosen.all else COMPARED
+    compared = [stage for stage in wanted if not (chosen.skip_pandas and stage.startswith("pandas"))]
     folder = Path(tempfile.mkdtemp(prefix="browse-bench-", dir=chosen.folder))
     try:
+        if chosen.files:
+            print(*files_table(measure_files(chosen.files, folder, _say)), sep="\n")
+            return 0
         if chosen.training:
             print(*training_table(measure_training(chosen.training, folder)), sep="\n")
             return 0
@@ -200,8 +251,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("warming up ...")
         for _ in range(2):
             fixed = run(MIN_EVENTS, 1, compared, folder, lambda _: None)
-        results = run(chosen.events, chosen.repeat, compared, folder, _say, with_queries=chosen.queries)
+        results = run(
+            chosen.events,
+            chosen.repeat,
+            compared,
+            folder,
+            _say,
+            with_queries=chosen.queries,
+            with_days=chosen.days,
+        )
         print(report(results, fixed, chosen.events, chosen.repeat))
+        if chosen.days:
+            print("", *day_table(results), sep="\n")
         if chosen.queries:
             profiles = results["profiles"]
             _say(f"profiles: {profiles.cpu:.1f} CPU s, {profiles.peak_bytes / 1e6:,.0f} MB at most")

@@ -75,7 +75,7 @@ def write_events(path: Path, events: int, *, seed: int = 2025) -> None:
         raise ValueError("events must be at least 1,000: fewer make no panel")
     sites = make_sites(seed)
     rng = np.random.default_rng([seed, events])
-    panel = _Panel.drawn(rng, max(20, events * PEOPLE_PER_MILLION // 1_000_000))
+    panel = _Panel.drawn(rng, _people(events))
     shares = np.cumsum(_WEEKDAY[np.arange(DAYS) % 7])
     ends = np.rint(events * shares / shares[-1]).astype(int)
     text = _Text(sites)
@@ -85,6 +85,22 @@ def write_events(path: Path, events: int, *, seed: int = 2025) -> None:
             views = _views_of_day(rng, panel, day, end - start)
             for first in range(0, end - start, _SLICE):
                 file.write(text.rows(rng, views[first : first + _SLICE]))
+
+
+def write_day(path: Path, panel_events: int, day: int, events: int, *, seed: int = 2025) -> None:
+    """Write that many more page views of the people of a panel of `panel_events`, all on one day (0: its first)."""
+    panel = _Panel.drawn(np.random.default_rng([seed, panel_events]), _people(panel_events))
+    rng = np.random.default_rng([seed, panel_events, day])
+    views = _views_of_day(rng, panel, day, events)
+    text = _Text(make_sites(seed))
+    with path.open("wb") as file:
+        file.write((",".join(COLUMNS) + "\n").encode())
+        for first in range(0, events, _SLICE):
+            file.write(text.rows(rng, views[first : first + _SLICE]))
+
+
+def _people(events: int) -> int:
+    return max(20, events * PEOPLE_PER_MILLION // 1_000_000)
 
 
 def _views_of_day(rng: np.random.Generator, panel: _Panel, day: int, count: int) -> _Views:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +15,10 @@ import tldextract
 from browse_assets.resources import load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings
 from browse_assets_tests.bench.__main__ import Results, report
-from browse_assets_tests.bench.events import COLUMNS, write_events
+from browse_assets_tests.bench.events import COLUMNS, write_day, write_events
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
 from browse_assets_tests.bench.pandas_version import domain_features
+from browse_assets_tests.bench.polars_version import domain_features as in_polars
 from browse_assets_tests.bench.serving import Latency, serving_table
 from browse_assets_tests.bench.stages import STAGES, TO_DOMAIN_FEATURES
 
@@ -45,6 +47,14 @@ def test_the_same_seed_gives_the_same_bytes(panel: Path, tmp_path: Path) -> None
     write_events(tmp_path / "other.csv", EVENTS, seed=1)
     assert (tmp_path / "again.csv").read_bytes() == panel.read_bytes()
     assert (tmp_path / "other.csv").read_bytes() != panel.read_bytes()
+
+
+def test_one_more_day_is_of_the_same_people(rows: pd.DataFrame, tmp_path: Path) -> None:
+    write_day(tmp_path / "day.csv", EVENTS, 30, 200)
+    more = pd.read_csv(tmp_path / "day.csv", dtype="str", keep_default_na=False)
+    assert len(more.drop_duplicates(["userId", "timestamp", "url"])) == 200
+    assert set(more["userId"]) <= set(rows["userId"])
+    assert more["timestamp"].min() > rows["timestamp"].max()
 
 
 def test_events_are_page_views_of_one_to_three_rows(rows: pd.DataFrame, views: pd.DataFrame) -> None:
@@ -85,7 +95,7 @@ def test_people_come_in_sessions_over_thirty_days(views: pd.DataFrame) -> None:
     assert 15 <= views["userId"].nunique() <= 20
 
 
-def test_pandas_and_the_pipeline_give_the_same_table(
+def test_data_frames_and_the_pipeline_give_the_same_table(
     panel: Path,
     settings: Settings,
     tmp_path: Path,
@@ -100,14 +110,23 @@ def test_pandas_and_the_pipeline_give_the_same_table(
     )
     ours = ours.assign(user_key=ours["user_key"].astype("str"), day=pd.to_datetime(ours["day"]))
     keys = load_keys(settings)
-    theirs = domain_features(panel, tmp_path, lambda user_id: str(keys.user_key(user_id)))
-    theirs = theirs[columns].sort_values(["user_key", "domain", "day"], ignore_index=True)
     assert ours["page_views"].sum() == EVENTS
-    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-9)
+    by_pandas = domain_features(panel, tmp_path, lambda user_id: str(keys.user_key(user_id)))
+    by_polars = in_polars(panel, tmp_path, lambda user_id: str(keys.user_key(user_id))).to_pandas()
+    for theirs in (by_pandas, by_polars):
+        theirs = theirs[columns].sort_values(["user_key", "domain", "day"], ignore_index=True)
+        pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-9)
 
 
-def test_pandas_scrubs_what_the_pipeline_scrubs(panel: Path, tmp_path: Path) -> None:
-    domain_features(panel, tmp_path)
+@pytest.mark.parametrize(
+    "version",
+    [domain_features, partial(domain_features, has_own_rules=False), in_polars],
+    ids=["pandas", "our", "polars"],
+)
+def test_data_frames_are_scrubbed_of_what_the_pipeline_scrubs(
+    version: Callable[[Path, Path], object], panel: Path, tmp_path: Path
+) -> None:
+    version(panel, tmp_path)
     written = pd.concat(
         [
             pd.read_parquet(tmp_path / "views.parquet")[["url", "title"]].stack(),

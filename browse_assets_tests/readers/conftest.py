@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -31,9 +32,23 @@ class Reader:
             assert [str(kind) for kind in relation.types] == [str(d[1]) for d in types.description or []]
             rows = self.con.sql("SELECT * FROM relation ORDER BY row_number").fetchall()
         assert not list(self.scratch.iterdir())
-        numbers = [row[0] for row in rows]
+        read = [one for row in rows for one in _unfolded(dict(zip(expected, row, strict=True)))]
+        numbers = [row["row_number"] for row in read]
         assert len(set(numbers)) == len(numbers)
-        return [dict(zip(expected, row, strict=True)) for row in rows]
+        return read
+
+
+def _unfolded(row: dict[str, Any]) -> list[Row]:
+    """The rows of the file that a staged row stands for."""
+    rows = row.pop("rows")
+    if rows == 1:
+        return [row]
+    tags = row["metadata"] or [None] * rows
+    assert len(tags) == rows
+    return [
+        row | {"row_number": row["row_number"] + place, "metadata": [tag] if tag else None}
+        for place, tag in enumerate(tags)
+    ]
 
 
 @pytest.fixture

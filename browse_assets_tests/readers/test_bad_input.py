@@ -258,7 +258,7 @@ def test_a_zip_that_lies_about_sizes(tmp_path: Path, read) -> None:
 
 
 def test_errors_while_consuming_are_translated(tmp_path: Path) -> None:
-    from browse_assets.readers.staging import stage
+    from browse_assets.readers.staging import stage, translate
 
     path, scratch = tmp_path / "private_name", tmp_path / "scratch"
     path.write_bytes(HEADER + ROW * 100)
@@ -267,8 +267,8 @@ def test_errors_while_consuming_are_translated(tmp_path: Path) -> None:
         path.write_bytes(b"")  # emptied between the check and the use
         with pytest.raises(duckdb.Error) as caught:
             staged.relation.fetchall()
-        said = staged.translate(caught.value)
+        said = translate(caught.value)
     assert said.code == "read_failed"
     assert SECRET not in str(said)
-    assert staged.translate(duckdb.OutOfMemoryException("x")).code == "out_of_memory"
-    assert staged.translate(said) is said
+    assert translate(duckdb.OutOfMemoryException("x")).code == "out_of_memory"
+    assert translate(said) is said

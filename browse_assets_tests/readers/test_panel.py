@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from browse_assets.readers.columns import panel_columns
+from browse_assets.readers.staging import stage
 
 NOON = "2026-01-05T12:00:00Z"
 TAG = [{"name": "og:url", "content": "https://example.com/a?b=1"}]
@@ -500,3 +501,34 @@ def test_panel_formats_are_the_same_everywhere() -> None:
     }
     found = {name: set(listed) for name, listed in lists.items() if any("'csv'" in one for one in listed)}
     assert found == {key: {written} for key in ("events.py", "leak_checks.py", "scrubbing.py", "suspects.sql")}
+
+
+def test_neighbours_that_differ_in_their_tag_alone_are_one_staged_row(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text(
+        "uid,ts,url,title,meta name,meta content\n"
+        "u1,1700000000,https://a.example/,A,og:type,x\n"
+        "u1,1700000000,https://a.example/,A,,\n"
+        "u1,1700000000,https://a.example/,A,og:title,\n"
+        "u1,1700000000,https://a.example/,B,og:title,y\n"  # another title
+        "u1,1700000000,https://a.example/\n"  # broken: its neighbours are none of each other
+        "u1,1700000000,https://a.example/,B,og:url,y\n"
+        "u1,1700000000,,B,og:url,https://b.example/\n"  # without an address each is judged by its own tag
+        "u1,1700000000,,B,canonical,https://c.example/\n"
+        ",1700000000,https://a.example/,,,\n"
+        ",1700000000,https://a.example/,,,\n"
+        "u2,1700000000,https://a.example/,,,\n"
+        "u2,1700000000,https://a.example/,,,\n"
+    )
+    with duckdb.connect() as con, stage(con, tmp_path / "f", owner="o", scratch=tmp_path) as staged:
+        rows = staged.relation.project("row_number, rows, title, metadata, reason").order("row_number").fetchall()
+    assert rows == [
+        (1, 3, "A", [{"name": "og:type", "content": "x"}, None, {"name": "og:title", "content": None}], None),
+        (4, 1, "B", [{"name": "og:title", "content": "y"}], None),
+        (5, 1, None, None, "malformed"),
+        (6, 1, "B", [{"name": "og:url", "content": "y"}], None),
+        (7, 1, "B", [{"name": "og:url", "content": "https://b.example/"}], None),
+        (8, 1, "B", [{"name": "canonical", "content": "https://c.example/"}], None),
+        (9, 1, None, None, None),
+        (10, 1, None, None, None),
+        (11, 2, None, None, None),
+    ]
