@@ -202,11 +202,13 @@ def constants() -> list[tuple[str, str, tuple[Any, ...]]]:
     from browse_assets import resources, scoring_app
     from browse_assets.analysis import (
         audience,
+        churn,
         churn_audit,
         churn_calibration,
         churn_candidates,
         churn_coverage,
         churn_encoding,
+        churn_fits,
         churn_reliability,
         churn_scores,
         churn_tuning,
@@ -260,7 +262,10 @@ def constants() -> list[tuple[str, str, tuple[Any, ...]]]:
         (readme, "each number of more than {} values", (words[churn_candidates.CURVED_VALUES],)),
         (readme, "Optuna, {} to {} trials each", (min(trials), max(trials))),
         (readme, "Of more than {:,} rows, as many are drawn", (churn_tuning.MOST_TUNING_ROWS,)),
-        (readme, "fitted on at most {:,}, boosting on all", (set(churn_candidates.MOST_ROWS.values()).pop(),)),
+        (readme, "trees and stack are fitted on at most {:,}", (set(churn_candidates.MOST_ROWS.values()).pop(),)),
+        (readme, "(each tree of a forest on {:,} of them)", (churn_candidates.MOST_ROWS_PER_TREE,)),
+        (readme, "From {:,} rows on candidates are tuned and fitted side by side", (churn.SIDE_BY_SIDE_ROWS,)),
+        (readme, "from fits on at most {:,} rows, of people drawn whole", (churn_fits.COMPARED_ROWS,)),
         (readme, "(fewer than {} rows: log odds)", (churn_calibration.CHOICE_ROWS,)),
         (readme, "of more than {}, those are kept that tell most alone", (churn_encoding.MOST_COLUMNS,)),
         (

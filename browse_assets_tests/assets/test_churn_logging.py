@@ -291,7 +291,7 @@ def test_of_many_rows_columns_and_counts_are_logged_as_of_few(monkeypatch: pytes
     log_data(mlflow, frame, "rows", "training")
     log_data(mlflow, frame.assign(number=lambda f: f["number"] + (f.index == 499)), "rows", "training")
     few, many, other = logged
-    assert few == mlflow.data.from_pandas(frame, name="rows").to_dict() | {"": "training"}
+    assert few == mlflow.data.from_pandas(frame, name="rows").to_dict() | {"use": "training"}
     assert {k: v for k, v in few.items() if k != "digest"} == {k: v for k, v in many.items() if k != "digest"}
     assert many["digest"] != other["digest"]
     assert len(many["digest"]) == len(few["digest"]) == 8
