@@ -5,6 +5,7 @@ everything else is made from. What does not: what the rollups mean (`interests.p
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -48,7 +49,7 @@ from browse_assets.tables import (
 # Page views that are scrubbed, or summed up, at one time: what they need is in memory meanwhile.
 SLICE_EVENTS = 1_000_000
 
-_PART = SCRUBBED_EVENTS.name + PART
+_PART = replace(SCRUBBED_EVENTS, name=SCRUBBED_EVENTS.name + PART)
 _WRITTEN = """
     SELECT fresh.* EXCLUDE (given_seconds, given_kind, load_id), session_id, dwell_seconds, dwell_method
     FROM fresh JOIN sessioned ON sessioned.event_id = fresh.event_id
@@ -211,45 +212,44 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
         # Spark has room for all of them, and begins each step with the rows that leave the vault.
         spans: Sequence[Span | None] = time_slices(con, "admitted_events", SLICE_EVENTS) if work is con else [None]
 
-        def write(table: str) -> None:
+        def write(table: Table) -> None:
             for span in spans:
                 if span is not None:
                     admit_events(con, since, span)
                 scrub_admitted_events(work, replace_ids, ner_model=settings.ner_model)
-                cut_sessions(work, table)
+                cut_sessions(work, table.name)
                 write_slice(work, con, table, target.load_id)
 
         if since == 0:
-            con.execute(f"CREATE OR REPLACE TABLE {_PART} AS FROM scrubbed_events LIMIT 0")
+            con.execute(f"CREATE OR REPLACE TABLE {_PART.name} AS FROM scrubbed_events LIMIT 0")
             write(_PART)
         with transaction(con):
             if since == 0:
                 con.execute("DROP TABLE scrubbed_events")
-                con.execute(f"ALTER TABLE {_PART} RENAME TO scrubbed_events")
+                con.execute(f"ALTER TABLE {_PART.name} RENAME TO scrubbed_events")
             else:
-                write("scrubbed_events")
+                write(SCRUBBED_EVENTS)
             # The sample panel takes its purges with it.
             con.execute("DELETE FROM purges WHERE horizon NOT IN (SELECT horizon FROM vault.main.raw_horizon)")
             write_state(con, "scrubbed_events", target)
 
 
-def write_slice(work: Connection, con: duckdb.DuckDBPyConnection, table: str, load_id: int) -> None:
+def write_slice(work: Connection, con: duckdb.DuckDBPyConnection, table: Table, load_id: int) -> None:
     """Write `fresh` with its sessions, and what the stored page views of the same people have become."""
     bring_back(work, "new_events")
     bring_back(work, "sessioned")
-    con.execute(f"DELETE FROM {table} WHERE event_id IN (SELECT event_id FROM new_events)")
+    con.execute(f"DELETE FROM {table.name} WHERE event_id IN (SELECT event_id FROM new_events)")
     con.execute(
         f"""
-        UPDATE {table} SET session_id = cut.session_id, dwell_seconds = cut.dwell_seconds,
+        UPDATE {table.name} SET session_id = cut.session_id, dwell_seconds = cut.dwell_seconds,
             dwell_method = cut.dwell_method, load_id = $load_id
-        FROM sessioned AS cut WHERE cut.is_stored AND cut.event_id = {table}.event_id
+        FROM sessioned AS cut WHERE cut.is_stored AND cut.event_id = {table.name}.event_id
         """,
         {"load_id": load_id},
     )
     rows = result_of(work, "written", _WRITTEN, "event_time, event_id")
-    con.execute(
-        f"INSERT INTO {table} BY NAME SELECT *, $load_id::BIGINT AS load_id FROM ({rows})", {"load_id": load_id}
-    )
+    # Later steps may show rows in the order in which they lie.
+    insert_rows(con, table, f"SELECT *, {int(load_id)} AS load_id FROM ({rows}) ORDER BY event_time, event_id")
 
 
 @dg.asset(pool=WRITER_POOL, group_name="events", deps=[scrubbed_events])

@@ -1,6 +1,7 @@
 """Scrubbing, sessions, dwell and rollups, from hand-made rows and from increments."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from browse_assets.assets.events import write_slice
 from browse_assets.assets.sessions import cut_sessions
 from browse_assets.settings import Settings
 from browse_assets.sql import read_sql
+from browse_assets.tables import SCRUBBED_EVENTS
 from browse_assets_tests.assets.test_loading import view, write_panel
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -190,6 +192,9 @@ def test_hops_and_subframes_are_events_but_no_page_views(
     assert warehouse("SELECT page_views, sessions, domains FROM user_days") == [(1, 1, 1)]
 
 
+NARROW = ("event_id", "user_key", "event_time", "dwell_seconds", "dwell_method", "session_id", "load_id")
+NARROW_EVENTS = replace(SCRUBBED_EVENTS, columns=tuple(c for c in SCRUBBED_EVENTS.columns if c.name in NARROW))
+
 DERIVED = {
     "scrubbed_events": "* EXCLUDE (load_id)",
     "pii_removed": "*",
@@ -213,10 +218,7 @@ def test_increments_equal_a_rebuild(data: st.DataObject) -> None:
 def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[Any]:
     """Sessions after loading batches one by one with the statements of the asset."""
     con = duckdb.connect()
-    con.execute(
-        "CREATE TABLE scrubbed_events (event_id UUID, user_key UUID, event_time TIMESTAMP, dwell_seconds DOUBLE, "
-        "dwell_method VARCHAR, session_id UUID, load_id BIGINT)"
-    )
+    con.execute(NARROW_EVENTS.ddl())
     for load, batch in enumerate(batches, start=1):
         con.execute(
             "CREATE OR REPLACE TEMP TABLE admitted_events (event_id UUID, user_id UUID, event_time TIMESTAMP, "
@@ -236,7 +238,7 @@ def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[
             "duration_seconds AS given_seconds, duration_kind AS given_kind, 0 AS load_id FROM admitted_events"
         )
         cut_sessions(con, "scrubbed_events")
-        write_slice(con, con, "scrubbed_events", load)
+        write_slice(con, con, NARROW_EVENTS, load)
     rows = con.execute(
         "SELECT event_id, session_id, dwell_seconds, dwell_method FROM scrubbed_events ORDER BY 1"
     ).fetchall()
