@@ -12,7 +12,7 @@ from browse_assets.assets.mlflow_lookup import AskMlflowError, aliased_version, 
 def test_the_file_says_what_mlflow_says(mlflow_store: str) -> None:
     from mlflow import MlflowClient
 
-    client = MlflowClient(mlflow_store)
+    client = MlflowClient(mlflow_store, mlflow_store)  # another test may have set a registry for this process
     experiment = client.create_experiment("lookup", artifact_location="file:///nowhere")
     runs = [client.create_run(experiment).info.run_id for _ in range(3)]
     client.delete_run(runs[2])

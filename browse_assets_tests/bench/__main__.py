@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--queries", action="store_true", help="make interests, products and finance too, and time docs/queries.md"
     )
-    parser.add_argument("--days", action="store_true", help="then add a day of 1 % more, and one among the old days")
+    parser.add_argument("--days", action="store_true", help="then add a day of 1 %% more, and one among the old days")
     parser.add_argument(
         "--training",
         type=_count,
