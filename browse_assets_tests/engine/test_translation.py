@@ -22,7 +22,7 @@ MADE_MACROS = (
     "CREATE MACRO may_hold_id(t) AS regexp_matches(t, '(?i)panelist');"
     "CREATE MACRO term_of(url, parameter) AS CASE parameter WHEN 'q' THEN regexp_extract(url, '[?&#]q=([^&#]*)', 1) END"
 )
-VALUES = {"as_of": datetime(2026, 6, 30), "load_id": 3, "stages": ["product", "cart"]}
+VALUES = {"as_of": datetime(2026, 6, 30), "stages": ["product", "cart"]}
 
 
 @pytest.fixture(scope="module")
