@@ -27,8 +27,11 @@ sites AS (
     LEFT JOIN reference_domains AS listed ON listed.domain = fresh.domain
     LEFT JOIN reference_neutral_domains AS neutral ON neutral.domain = fresh.domain
 ),
-kinds AS (
+-- Kept, as it would be worked out again for each column that asks for the kind: 37 CPU s for 326,000 pages, and 5 so.
+kinds AS MATERIALIZED (
     SELECT *,
+        replace(host, domain, '') || ' '
+            || regexp_replace(url_path(url), '(?i)\.(html?|php|aspx?|jsp)$|\{[a-z]+\}|index|amp', ' ', 'g') AS address,
         CASE
             WHEN topic_id IS NOT NULL AND NOT is_general THEN 'listed'
             WHEN search_terms IS NOT NULL THEN 'judged'
@@ -47,10 +50,10 @@ SELECT page_id, domain, kind, CASE WHEN search_terms IS NULL OR kind = 'listed' 
         WHEN kind = 'judged' THEN trim(concat_ws(' ', left(title, 200),
         left(list_filter(metadata, lambda tag: lower(tag.name) IN ('description', 'og:description', 'twitter:description'))[1].content, 300),
         left(list_filter(metadata, lambda tag: lower(tag.name) IN ('keywords', 'news_keywords', 'article:section'))[1].content, 150),
-        -- Words of at least three letters; a path's numbers and codes say nothing.
-        array_to_string(regexp_extract_all(replace(host, domain, '') || ' '
-            || regexp_replace(url_path(url), '(?i)\.(html?|php|aspx?|jsp)$|\{[a-z]+\}|index|amp', ' ', 'g'),
-            '[\pL]{3,20}')[:20], ' ')))
+        -- Words of at least three letters; a path's numbers and codes say nothing. The second pattern would do for all,
+        -- and takes 17 times as long.
+        array_to_string(CASE WHEN strlen(address) = length(address) THEN regexp_extract_all(address, '[A-Za-z]{3,20}')
+            ELSE regexp_extract_all(address, '\pL{3,20}') END[:20], ' ')))
     END AS text
 FROM kinds
 ORDER BY page_id;

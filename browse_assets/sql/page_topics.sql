@@ -17,9 +17,10 @@ WITH answers AS (
         judged.method,
         judged.probability
     FROM new_pages AS pages
+    -- Pages that are not judged have no text. A condition on their kind here would make DuckDB compare each page with
+    -- each text: 157 CPU s for 326,000 pages, and 0.3 without it.
     LEFT JOIN text_topics AS judged
-        ON pages.kind = 'judged' AND judged.domain = pages.domain AND judged.text = pages.text
-        AND judged.uses_host = pages.uses_host
+        ON judged.domain = pages.domain AND judged.text = pages.text AND judged.uses_host = pages.uses_host
 ),
 named AS (
     SELECT
