@@ -86,15 +86,14 @@ def _scored(items: str) -> tuple[Step, ...]:
     rated = ("decayed_sessions", "score", "share", "rank", "lift", "probability", "is_interested")
     return (
         Select("item_events", items),
-        _file("touches"),
+        _file("touches", "touched"),
         _computed(
             "scored",
-            **{name: f"touches.{name}" for name in ("user_key", "item", "active_days", "first_seen", "last_seen")},
+            **{name: f"touched.{name}" for name in ("user_key", "item", "active_days", "first_seen", "last_seen")},
             sessions="item_events.item item_events.session_id",
-            evidence="touches.evidence",
             **dict.fromkeys(rated, rates),
             baseline="item_events.user_key",
-            return_probability="touches.active_days touches.first_seen touches.last_seen",
+            return_probability="touched.active_days touched.first_seen touched.last_seen",
         ),
     )
 

@@ -63,9 +63,17 @@ def refresh_as_of(
 
 
 def touches_of(con: Connection, item_events: str, as_of: datetime) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Touches by person and item, and every person's exposure, for a SELECT of item events."""
+    """Touches by person and item, and every person's exposure, for a SELECT of item events.
+
+    The evidence stays in the temporary table `touched`: as lists through pandas and back it would cost more than
+    everything else here.
+    """
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + item_events)
-    touches = con.execute(read_sql("touches"), {"as_of": as_of}).df()
+    con.execute("CREATE OR REPLACE TEMP TABLE touched AS " + read_sql("touches"), {"as_of": as_of})
+    touches = con.execute(
+        "SELECT user_key::VARCHAR AS user_key, item, decayed_sessions, sessions, active_days, first_seen, last_seen "
+        "FROM touched"
+    ).df()
     exposure = con.execute(read_sql("exposure"), {"as_of": as_of}).df()
     # Said for every column that goes back to DuckDB: of an empty frame it would take text for numbers.
     touches = touches.astype({"user_key": str, "item": str})

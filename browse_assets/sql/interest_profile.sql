@@ -2,15 +2,18 @@
 -- Columns: those of interest_profile (tables.py).
 -- The parent is the nearest topic above that may be stored.
 -- Worked example: the item 541 (Tennis): topic 'Tennis', parent_topic 'Sports'; 483 (Sports) has parent NULL.
--- Needs: macros.sql; scored_topics (interest.py, with tier and as_of), topic_ancestry, reference_topics.
+-- Needs: macros.sql; scored_topics (interest.py, with tier and as_of), touched (touches.sql), topic_ancestry,
+--   reference_topics.
 SELECT
-    scored.* REPLACE (user_key::UUID AS user_key),
+    scored.* REPLACE (scored.user_key::UUID AS user_key),
     scored.item AS topic_id,
     topics.topic,
     parents.parent_topic,
-    evidence_text(sessions, active_days, evidence) AS evidence_text,
+    touched.evidence,
+    evidence_text(scored.sessions, scored.active_days, touched.evidence) AS evidence_text,
     nullif(topics.audience_id, '') AS audience_id
 FROM scored_topics AS scored
+JOIN touched ON touched.user_key = scored.user_key::UUID AND touched.item = scored.item
 JOIN reference_topics AS topics ON topics.topic_id = scored.item
 LEFT JOIN (
     SELECT ancestry.topic_id, arg_max(above.topic, ancestry.tier) AS parent_topic
