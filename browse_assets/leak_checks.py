@@ -11,6 +11,7 @@ import dagster as dg
 import duckdb
 
 from browse_assets.resources import WRITER_POOL, Databases, load_keys, transaction, withheld_values
+from browse_assets.sql import read_sql
 from browse_assets.tables import SCRUBBED_EVENTS, Column, Table, tables_of
 from browse_assets.verdict import verdict
 from browse_assets.verified import unseen_since, write_seen
@@ -74,8 +75,18 @@ def _text_of(column: Column) -> str:
     return f'"{column.name}"::VARCHAR'
 
 
-def _caught_texts(con: duckdb.DuckDBPyConnection, table: Table, rows: str, pattern: str) -> Iterator[tuple[str, str]]:
-    """Column and text of the distinct texts of some rows of the table that match a pattern."""
+def _caught_texts(
+    con: duckdb.DuckDBPyConnection, table: Table, rows: str, pattern: str, pages: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Column and text of the distinct texts of some rows of the table that match a pattern.
+
+    Args:
+        con: with the warehouse attached.
+        table: where to search.
+        rows: what follows FROM.
+        pattern: RE2.
+        pages: the same with the free texts of these rows alone, fewer times each.
+    """
     free = [column for column in text_columns(table) if column.name in _FREE_TEXTS.get(table.name, ())]
     few = [column for column in text_columns(table) if column not in free]
     con.execute(
@@ -86,7 +97,7 @@ def _caught_texts(con: duckdb.DuckDBPyConnection, table: Table, rows: str, patte
     # One SELECT for all of them: to compile the pattern takes 20 ms.
     pairs = ", ".join(f"{{'name': '{column.name}', 'text': {column.name}}}" for column in few)
     selects = [f"SELECT unnest([{pairs}], recursive := true) FROM few_texts"]
-    selects += [f"SELECT '{column.name}' AS name, {_text_of(column)} AS text FROM {rows}" for column in free]
+    selects += [f"SELECT '{column.name}' AS name, {_text_of(column)} AS text FROM {pages or rows}" for column in free]
     for select in selects:
         if con.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall():
             yield from con.execute(
@@ -110,7 +121,10 @@ def search(con: duckdb.DuckDBPyConnection, table: Table, ids: "PanelIds", since:
     caught = set(_caught_texts(con, table, _rows_since(table, since), pattern))
     if ids.guard and ids_since < since:
         older = f"(SELECT * FROM {table.name} WHERE load_id > {int(ids_since)} AND load_id <= {int(since)})"
-        caught |= {(column, text) for column, text in _caught_texts(con, table, older, ids.guard) if ids.are_in(text)}
+        pages = read_sql("page_texts").strip().rstrip(";")
+        pages = pages.replace("$after", str(int(ids_since))).replace("$up_to", str(int(since)))
+        found_before = _caught_texts(con, table, older, ids.guard, f"({pages})")
+        caught |= {(column, text) for column, text in found_before if ids.are_in(text)}
     found = {
         text: find_leaks(text) | ({"user_id"} if ids.are_in(text) else frozenset()) for text in {t for _, t in caught}
     }

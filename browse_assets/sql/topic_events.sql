@@ -5,7 +5,6 @@
 -- Needs: page_topics, topic_ancestry.
 SELECT events.user_key, topics.topic_id AS item, events.event_time, events.session_id, events.domain
 FROM scrubbed_events AS events
-JOIN page_topics AS topics USING (page_id)
-SEMI JOIN topic_ancestry ON topic_ancestry.topic_id = topics.topic_id
+JOIN (SELECT * FROM page_topics SEMI JOIN topic_ancestry USING (topic_id)) AS topics USING (page_id)
 WHERE events.event_time <= $as_of::TIMESTAMP
   AND coalesce(events.transition, 'link') NOT IN ('redirect', 'subframe');

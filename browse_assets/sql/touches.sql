@@ -41,16 +41,18 @@ on_domains AS (
     FROM item_events
     GROUP BY ALL
 ),
+-- A list that is sorted when it is whole: with an ORDER BY within `list` 460,000 of them took 21 CPU s, and 2.5 so.
 evidence AS (
     SELECT
         user_key,
         item,
-        list({'domain': domain, 'sessions': sessions} ORDER BY sessions DESC, domain)[:5] AS evidence
+        list_transform(
+            list_sort(list({'fewer': -sessions, 'domain': domain}))[:5],
+            lambda place: {'domain': place.domain, 'sessions': -place.fewer}) AS evidence
     FROM on_domains
     GROUP BY ALL
 )
 SELECT *
 FROM counted
 JOIN seen USING (user_key, item)
-JOIN evidence USING (user_key, item)
-ORDER BY user_key, item;
+JOIN evidence USING (user_key, item);
