@@ -184,12 +184,12 @@ def _newcomers_are_named(con: duckdb.DuckDBPyConnection, since: int) -> bool:
     ids = PanelIds(user_id for (user_id,) in newcomers if is_distinctive(user_id))
     if ids.guard is None:
         return False
-    pages = read_sql("page_texts").strip().rstrip(";")
+    con.execute("CREATE OR REPLACE TEMP TABLE first_rows AS " + read_sql("first_rows"), {"after": 0, "up_to": since})
     texts = con.execute(
         "SELECT DISTINCT text FROM (SELECT unnest([url, title, search_terms, array_to_string("
-        f"list_transform(metadata, lambda tag: tag.content), chr(10))]) AS text FROM ({pages})) "
-        "WHERE regexp_matches(text, $guard)",
-        {"guard": ids.guard, "after": 0, "up_to": since},
+        "list_transform(metadata, lambda tag: tag.content), chr(10))]) AS text FROM scrubbed_events "
+        "WHERE rowid IN (SELECT first_row FROM first_rows)) WHERE regexp_matches(text, $guard)",
+        {"guard": ids.guard},
     ).fetchall()
     return any(ids.are_in(text) for (text,) in texts)
 
