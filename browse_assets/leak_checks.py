@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import duckdb
 
+from browse_assets.assets.panel_ids import note_nothing_alike, nothing_alike_until, panel_ids
 from browse_assets.resources import WRITER_POOL, Databases, load_keys, transaction, withheld_values
 from browse_assets.sql import read_sql
 from browse_assets.tables import SCRUBBED_EVENTS, Column, Table, tables_of
@@ -27,20 +28,6 @@ _ASSETS = {"asset_state": "churn_scores", "incidents": "churn_scores"}
 # Columns with as many values as rows: the guard goes over them as they are. Of the others the distinct
 # rows are searched, a tenth of the cost (0.4 instead of 1.2 CPU s for a million events).
 _FREE_TEXTS = {"scrubbed_events": ("url", "title", "metadata", "search_terms")}
-
-# Ids of a panel or a customer list; a history's owner is a folder's name, which may be a word of the
-# language, or the hash of its file, which `file_id` shows by design. That holds in a customer list too: the
-# scrubbing leaves such names, and a search for them would fail every run from then on.
-PANEL_IDS = """
-    SELECT DISTINCT user_id FROM (
-        SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet')
-        UNION ALL
-        SELECT user_id FROM vault.main.raw_customers WHERE user_id NOT IN (
-            SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet'))
-    )
-    WHERE length(user_id) >= 5 AND NOT regexp_full_match(user_id, '[0-9a-f]{64}')
-"""
-
 
 # SHA-256 of a file's content: what stands in it by chance is nobody's.
 CONTENT_HASH = "[0-9a-f]{64}"
@@ -106,8 +93,10 @@ def _caught_texts(
         ).fetchall()
 
 
-def search(con: duckdb.DuckDBPyConnection, table: Table, ids: "PanelIds", since: int = 0, ids_since: int = 0) -> None:
+def search(con: duckdb.DuckDBPyConnection, table: Table, ids: "PanelIds", since: int = 0, ids_since: int = 0) -> bool:
     """Make `leaking_texts` (column_name, text, kind): every distinct text of the table with personal data.
+
+    Returns whether a text that was looked at matches the guard of the ids, whether or not it holds one.
 
     Args:
         con: with the warehouse attached.
@@ -120,6 +109,7 @@ def search(con: duckdb.DuckDBPyConnection, table: Table, ids: "PanelIds", since:
 
     pattern = "|".join(part for part in (GUARD, ids.guard) if part)
     caught = set(_caught_texts(con, table, _rows_since(table, since), pattern))
+    is_alike = bool(ids.guard and _match_any(con, {text for _, text in caught}, ids.guard))
     if ids.guard and ids_since < since:
         older = f"(SELECT * FROM {table.name} WHERE load_id > {int(ids_since)} AND load_id <= {int(since)})"
         con.execute(
@@ -127,13 +117,23 @@ def search(con: duckdb.DuckDBPyConnection, table: Table, ids: "PanelIds", since:
             {"after": ids_since, "up_to": since},
         )
         pages = f"(SELECT * FROM {table.name} WHERE rowid IN (SELECT first_row FROM first_rows))"
-        found_before = _caught_texts(con, table, older, ids.guard, pages)
+        found_before = list(_caught_texts(con, table, older, ids.guard, pages))
+        is_alike = is_alike or bool(found_before)
         caught |= {(column, text) for column, text in found_before if ids.are_in(text)}
     found = {
         text: find_leaks(text) | ({"user_id"} if ids.are_in(text) else frozenset()) for text in {t for _, t in caught}
     }
     con.execute("CREATE OR REPLACE TEMP TABLE leaking_texts (column_name VARCHAR, text VARCHAR, kind VARCHAR)")
     _add(con, ((column, text, ", ".join(sorted(found[text]))) for column, text in sorted(caught) if found[text]))
+    return is_alike
+
+
+def _match_any(con: duckdb.DuckDBPyConnection, texts: set[str], pattern: str) -> bool:
+    found = con.execute(
+        "SELECT 1 FROM (SELECT unnest($texts) AS text) WHERE regexp_matches(text, $pattern) LIMIT 1",
+        {"texts": sorted(texts), "pattern": pattern},
+    )
+    return found.fetchone() is not None
 
 
 def _rows_since(table: Table, since: int) -> str:
@@ -194,14 +194,13 @@ def leaking_rows(table: Table) -> str:
 _PANEL_IDS: dict[tuple[str, int, int], frozenset[str]] = {}
 
 
-def panel_ids(databases: Databases) -> frozenset[str]:
-    """The panel's own ids of people, from the vault."""
+def _ids_of_panel(databases: Databases) -> frozenset[str]:
     path = databases.settings.vault_path
     state = (str(path), path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
     if state in _PANEL_IDS:
         return _PANEL_IDS[state]
     with databases.open(vault="read") as con:
-        found = frozenset(user_id for (user_id,) in con.execute(PANEL_IDS).fetchall())
+        found = panel_ids(con)
     if state:
         _PANEL_IDS.clear()
         _PANEL_IDS[state] = found
@@ -213,7 +212,7 @@ def _check_of(table: Table) -> Callable[[Databases], dg.AssetCheckResult]:
         from browse_assets.analysis.leaks import PanelIds, is_distinctive
 
         with withheld_values(f"Searching {table.name} for personal data"):
-            ids = panel_ids(databases)
+            ids = _ids_of_panel(databases)
             short_ids = {user_id for user_id in ids if not is_distinctive(user_id)}
             with databases.open(warehouse="read") as con:
                 search(con, table, PanelIds(ids - short_ids))
@@ -227,12 +226,15 @@ def _check_of_events(databases: Databases) -> dg.AssetCheckResult:
     from browse_assets.analysis.leaks import PanelIds, is_distinctive
 
     with withheld_values("Searching scrubbed_events for personal data"):
-        ids = panel_ids(databases)
-        short_ids = {user_id for user_id in ids if not is_distinctive(user_id)}
-        known = load_keys(databases.settings).digest("\n".join(sorted(ids)))
+        everybody = _ids_of_panel(databases)
+        short_ids = {user_id for user_id in everybody if not is_distinctive(user_id)}
+        ids = PanelIds(everybody - short_ids)
+        keys = load_keys(databases.settings)
+        known = keys.digest("\n".join(sorted(everybody)))
         with databases.open(vault="read" if short_ids else None, warehouse="write") as con:
-            since = unseen_since(con, "no_personal_data")
-            search(con, SCRUBBED_EVENTS, PanelIds(ids - short_ids), since, unseen_since(con, "no_panel_ids", known))
+            since, ids_since = unseen_since(con, "no_personal_data"), unseen_since(con, "no_panel_ids", known)
+            alike_since = nothing_alike_until(con, keys, ids) if since else 0
+            is_alike = search(con, SCRUBBED_EVENTS, ids, since, max(ids_since, alike_since))
             if short_ids:
                 search_own_ids(con, short_ids, since)
             found = verdict(con, leaking_rows(SCRUBBED_EVENTS), "texts that look personal", since=since)
@@ -240,6 +242,8 @@ def _check_of_events(databases: Databases) -> dg.AssetCheckResult:
                 with transaction(con):
                     write_seen(con, "no_personal_data")
                     write_seen(con, "no_panel_ids", known)
+                    if not is_alike and ids_since <= alike_since:  # otherwise not all rows were looked at
+                        note_nothing_alike(con, keys, ids)
             return found
 
 

@@ -8,14 +8,13 @@ from collections.abc import Hashable
 
 import duckdb
 
-from browse_assets.assets.state import State, fingerprint, read_state, write_state
+from browse_assets.assets.state import State, fingerprint, load_reached, read_state, write_state
 
 
 def unseen_since(con: duckdb.DuckDBPyConnection, check: str, *depends_on: Hashable) -> int:
     """The load after which rows have to be looked at; 0: all rows."""
-    seen, newest = read_state(con, check), read_state(con, "scrubbed_events")
-    is_comparable = seen.fingerprint == fingerprint(check, *depends_on)
-    return seen.load_id if is_comparable and seen.load_id < newest.load_id else 0
+    seen = load_reached(con, check, *depends_on)
+    return seen if seen < read_state(con, "scrubbed_events").load_id else 0
 
 
 def write_seen(con: duckdb.DuckDBPyConnection, check: str, *depends_on: Hashable) -> None:

@@ -11,9 +11,11 @@ import dagster as dg
 import duckdb
 import pytest
 
+from browse_assets.analysis.leaks import PanelIds
+from browse_assets.assets.panel_ids import nothing_alike_until
 from browse_assets.checks import CHECKS
 from browse_assets.leak_checks import searched_tables, text_columns
-from browse_assets.resources import Access, Databases, load_reference
+from browse_assets.resources import Access, Databases, load_keys, load_reference
 from browse_assets.settings import Settings
 from browse_assets.tables import BOOKKEEPING, TABLES, Table, tables_of
 from browse_assets_tests.assets.test_loading import view, write_panel
@@ -729,6 +731,52 @@ def test_a_search_of_new_rows_leaves_out_what_it_has_seen_until_nothing_is_new(c
     fill(con, {"vault.main.raw_events": [FILE_EVENT | {"user_id": "pan-0001-abc12", "source": "csv"}]})
     con.execute("UPDATE asset_state SET load_id = 3 WHERE asset = 'scrubbed_events'")
     assert {row["kind"] for row in shown_rows(run("no_personal_data"))} == {"user_id"}
+
+
+@pytest.mark.parametrize(
+    ("title", "newcomer", "is_known"),
+    [
+        ("News of 2024", "pan-0002-xee69", True),
+        ("News of 2024", "customer-4711", False),  # another beginning: never searched for
+        ("Hello pan-0002-xee69", "pan-0002-xee69", False),
+    ],
+)
+def test_ids_that_begin_as_others_are_not_searched_for_where_nothing_looked_like_them(
+    title: str, newcomer: str, is_known: bool, con: Connection
+) -> None:
+    """Noted at load 1; asked at load 2, with somebody who came with it."""
+    fill(con, {"scrubbed_events": [event(1, load_id=1, title=title)]})
+    fill(con, {"vault.main.raw_events": [FILE_EVENT | {"user_id": "pan-0001-abc12", "source": "csv"}]})
+    con.execute("INSERT INTO asset_state (asset, load_id, fingerprint) VALUES ('scrubbed_events', 1, 'f')")
+    assert run("no_personal_data").passed
+    ids, keys = PanelIds(["pan-0001-abc12", newcomer]), load_keys(HandMade().settings)
+    assert nothing_alike_until(con, keys, ids) == (1 if is_known else 0)
+    fill(con, {"vault.main.raw_events": [FILE_EVENT | {"user_id": newcomer, "source": "csv"}]})
+    con.execute("UPDATE asset_state SET load_id = 2 WHERE asset = 'scrubbed_events'")
+    assert run("no_personal_data").passed is (newcomer not in title)
+    # What load 2 brought was looked at too.
+    assert nothing_alike_until(con, keys, ids) == (0 if newcomer in title else 2)
+
+
+@pytest.mark.parametrize("name", ["scrubbed_events", "domain_features"])
+def test_a_contract_looks_for_doubles_of_new_rows_until_nothing_is_new(name: str, con: Connection) -> None:
+    old, new = (
+        {
+            "scrubbed_events": event(day, load_id=day, event_time=f"2024-05-0{day} 10:00:00"),
+            "domain_features": {"user_key": ANN, "domain": "example.com", "day": f"2024-05-0{day}"},
+        }[name]
+        for day in (1, 2)
+    )
+    con.execute("INSERT INTO asset_state (asset, load_id, fingerprint) VALUES ('scrubbed_events', 1, 'f')")
+    fill(con, {name: [old]})
+    assert run(f"{name}_contract").passed
+    fill(con, {name: [old, new, new]})
+    fill(con, {"scrubbed_events": [event(9, load_id=2, event_time="2024-05-02 10:09:00")]})
+    con.execute("UPDATE asset_state SET load_id = 2 WHERE asset = 'scrubbed_events'")
+    assert shown_rows(run(f"{name}_contract"))[0]["n"] == "1"
+    con.execute(f"DELETE FROM {name} WHERE rowid = 3")
+    assert run(f"{name}_contract").passed
+    assert shown_rows(run(f"{name}_contract"))[0]["n"] == "1"  # nothing new: all of them, so the first one
 
 
 def test_sessions_are_judged_by_their_new_events(con: Connection) -> None:

@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": {"leak_checks", "report_checks", "resources", "tables", "verdict", "verified"},
     "verified": {"assets"},
     "report_checks": {"resources", "verdict"},
-    "leak_checks": {"analysis", "resources", "sql", "tables", "verdict", "verified"},
+    "leak_checks": {"analysis", "assets", "resources", "sql", "tables", "verdict", "verified"},
     "verdict": set(),
     "person_data": {"analysis", "resources", "tables"},
     "export_user": {"analysis", "dagster_records", "person_data", "resources", "settings"},

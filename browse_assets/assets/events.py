@@ -14,6 +14,7 @@ import duckdb
 from browse_assets.analysis.names import find_names
 from browse_assets.assets.consent import admit_events, consent_table
 from browse_assets.assets.loading import load_inbox
+from browse_assets.assets.panel_ids import nothing_alike_until, panel_ids
 from browse_assets.assets.reporting import bar_plot, drawn, stacked_bar_plot, table_result
 from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
 from browse_assets.assets.sessions import cut_sessions
@@ -146,7 +147,7 @@ def scrubbed_events(context: dg.AssetExecutionContext, databases: Databases) -> 
             if settings.ner_model is not None:
                 find_names([], settings.ner_model)  # a model that is missing is said, and not withheld
             with withheld_values("Scrubbing"):
-                if since and _newcomers_are_named(con, since):
+                if since and _newcomers_are_named(con, keys, since):
                     since = 0
                 _scrub(con, keys, since, target, settings)
         per_day = con.execute(
@@ -173,7 +174,7 @@ def _vault_state(con: duckdb.DuckDBPyConnection, ner_model: str | None) -> State
     return State(load_id=int(row[0]), fingerprint=fingerprint("scrubbed_events", row[1], consent_table(con), ner_model))
 
 
-def _newcomers_are_named(con: duckdb.DuckDBPyConnection, since: int) -> bool:
+def _newcomers_are_named(con: duckdb.DuckDBPyConnection, keys: Keys, since: int) -> bool:
     """Whether a stored text shows the id of somebody who was not in the panel yet when it was scrubbed."""
     from browse_assets.analysis.leaks import PanelIds, is_distinctive
 
@@ -182,9 +183,12 @@ def _newcomers_are_named(con: duckdb.DuckDBPyConnection, since: int) -> bool:
         f"GROUP BY user_id HAVING min(load_id) > {since}"
     ).fetchall()
     ids = PanelIds(user_id for (user_id,) in newcomers if is_distinctive(user_id))
-    if ids.guard is None:
+    searched = nothing_alike_until(con, keys, PanelIds(filter(is_distinctive, panel_ids(con))))
+    if ids.guard is None or searched >= since:
         return False
-    con.execute("CREATE OR REPLACE TEMP TABLE first_rows AS " + read_sql("first_rows"), {"after": 0, "up_to": since})
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE first_rows AS " + read_sql("first_rows"), {"after": searched, "up_to": since}
+    )
     texts = con.execute(
         "SELECT DISTINCT text FROM (SELECT unnest([url, title, search_terms, array_to_string("
         "list_transform(metadata, lambda tag: tag.content), chr(10))]) AS text FROM scrubbed_events "

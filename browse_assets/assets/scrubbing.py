@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any
 
+from browse_assets.assets.panel_ids import panel_ids
 from browse_assets.engine.choice import Connection, local, map_values
 from browse_assets.resources import Keys, load_reference
 from browse_assets.sql import read_sql
@@ -130,19 +131,9 @@ def _map_people_and_hosts(con: Connection, keys: Keys) -> Rule:
         "FROM reference_neutral_domains WHERE kind = 'search_engine' AND term_parameter <> ''"
     )
     _make_term_macro(con)
-    # A history's owner is a folder's name, which may be a word of the language.
-    everybody = (
-        local(con)
-        .execute(
-            "SELECT user_id FROM vault.main.raw_events WHERE source IN ('csv', 'jsonl', 'json_array', 'parquet') "
-            "UNION SELECT user_id FROM vault.main.raw_customers WHERE user_id IS NOT NULL AND user_id NOT IN ("
-            "SELECT user_id FROM vault.main.raw_events WHERE source NOT IN ('csv', 'jsonl', 'json_array', 'parquet')) "
-            "ORDER BY 1"
-        )
-        .fetchall()
-    )
-    _make_id_guard(con, [user_id for (user_id,) in everybody])
-    return id_replacer(user_id for (user_id,) in everybody)
+    everybody = sorted(panel_ids(local(con)))
+    _make_id_guard(con, everybody)
+    return id_replacer(everybody)
 
 
 def _make_id_guard(con: Connection, people: list[str]) -> None:

@@ -67,6 +67,12 @@ def read_state(con: duckdb.DuckDBPyConnection, asset: str) -> State:
     return State(int(row[0]), str(row[1]), row[2]) if row else EMPTY
 
 
+def load_reached(con: duckdb.DuckDBPyConnection, name: str, *depends_on: Any) -> int:
+    """The load of a state with the rules of now and the same dependencies; 0: there is none."""
+    state = read_state(con, name)
+    return state.load_id if state.fingerprint == fingerprint(name, *depends_on) else 0
+
+
 def require_state(con: duckdb.DuckDBPyConnection, asset: str) -> State:
     """State of an asset that this one is made from.
 
