@@ -45,6 +45,11 @@ WRITER_POOL = "duckdb_writer"
 # Ends the name of a table that is made beside the one that it becomes, in many transactions.
 PART = "_part"
 
+# The first with a dictionary of compressed texts (DICT_FSST): scrubbed_events of a million page views is written in 2.1
+# instead of 2.7 CPU s, read in 0.14 instead of 0.19, and takes 169 instead of 185 MB. DuckDB before 1.3 cannot open it.
+# What is encrypted has a newer one by itself.
+_STORAGE = "STORAGE_VERSION 'v1.3.0'"
+
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BYTES = 128 * 1024  # glibc's own threshold, which it would raise
 
@@ -242,7 +247,8 @@ def open_databases(
         if vault is not None:
             _attach_vault(con, settings, vault, keys or load_keys(settings), wait_seconds)
         if warehouse is not None:
-            _attach(con, settings.warehouse_path, "warehouse", warehouse, wait_seconds=wait_seconds)
+            storage = _STORAGE if warehouse == "write" else ""
+            _attach(con, settings.warehouse_path, "warehouse", warehouse, storage, wait_seconds)
             if warehouse == "write":
                 _make_tables(con, "warehouse")
             con.execute("USE warehouse")
@@ -343,7 +349,7 @@ def _encryption(keys: Keys) -> str:
 
 def attach_part(con: duckdb.DuckDBPyConnection, path: Path, alias: str, keys: Keys | None) -> None:
     """Attach a database file that is being made anew, encrypted where keys are given (mode 0600)."""
-    _attach(con, path, alias, "write", _encryption(keys) if keys else "")
+    _attach(con, path, alias, "write", _encryption(keys) if keys else _STORAGE)
     if keys:
         path.chmod(0o600)
 
@@ -372,7 +378,7 @@ def _attach(
     path: Path,
     alias: str,
     access: Access,
-    options: str = "",
+    options: str,
     wait_seconds: float | None = None,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
