@@ -86,6 +86,7 @@ def _scored(items: str) -> tuple[Step, ...]:
     rated = ("decayed_sessions", "score", "share", "rank", "lift", "probability", "is_interested")
     return (
         Select("item_events", items),
+        _file("session_times"),
         _file("touches", "touched"),
         _computed(
             "scored",

@@ -5,6 +5,7 @@ what personal data looks like (`analysis/leaks.py`). A value is never shown, onl
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -189,33 +190,43 @@ def leaking_rows(table: Table) -> str:
     )
 
 
-# Ids by the state of the vault that they were read from: opening it costs 0.14 CPU s, and a run checks
-# fifteen tables. Only the newest is kept.
-_PANEL_IDS: dict[tuple[str, int, int], frozenset[str]] = {}
+@dataclass(frozen=True)
+class _SoughtIds:
+    """The panel's own ids: all of them, those that are looked for in everybody's texts, and in their owner's alone."""
+
+    everybody: frozenset[str]
+    distinctive: "PanelIds"
+    others: frozenset[str]
 
 
-def _ids_of_panel(databases: Databases) -> frozenset[str]:
+# By the state of the vault that they were read from: opening it costs 0.14 CPU s, to make patterns of 20,000 ids 0.2,
+# and a run checks forty tables. Only the newest is kept.
+_SOUGHT: dict[tuple[str, int, int], _SoughtIds] = {}
+
+
+def _sought_ids(databases: Databases) -> _SoughtIds:
+    from browse_assets.analysis.leaks import PanelIds, is_distinctive
+
     path = databases.settings.vault_path
     state = (str(path), path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
-    if state in _PANEL_IDS:
-        return _PANEL_IDS[state]
+    if state in _SOUGHT:
+        return _SOUGHT[state]
     with databases.open(vault="read") as con:
-        found = panel_ids(con)
+        everybody = panel_ids(con)
+    distinctive = frozenset(filter(is_distinctive, everybody))
+    found = _SoughtIds(everybody, PanelIds(distinctive), everybody - distinctive)
     if state:
-        _PANEL_IDS.clear()
-        _PANEL_IDS[state] = found
+        _SOUGHT.clear()
+        _SOUGHT[state] = found
     return found
 
 
 def _check_of(table: Table) -> Callable[[Databases], dg.AssetCheckResult]:
     def check(databases: Databases) -> dg.AssetCheckResult:
-        from browse_assets.analysis.leaks import PanelIds, is_distinctive
-
         with withheld_values(f"Searching {table.name} for personal data"):
-            ids = _ids_of_panel(databases)
-            short_ids = {user_id for user_id in ids if not is_distinctive(user_id)}
+            sought = _sought_ids(databases)
             with databases.open(warehouse="read") as con:
-                search(con, table, PanelIds(ids - short_ids))
+                search(con, table, sought.distinctive)
                 return verdict(con, leaking_rows(table), "texts that look personal")
 
     return check
@@ -223,20 +234,16 @@ def _check_of(table: Table) -> Callable[[Databases], dg.AssetCheckResult]:
 
 def _check_of_events(databases: Databases) -> dg.AssetCheckResult:
     """Of a table that only grows, and by far the largest: what is new in it, or all of it where nothing is."""
-    from browse_assets.analysis.leaks import PanelIds, is_distinctive
-
     with withheld_values("Searching scrubbed_events for personal data"):
-        everybody = _ids_of_panel(databases)
-        short_ids = {user_id for user_id in everybody if not is_distinctive(user_id)}
-        ids = PanelIds(everybody - short_ids)
-        keys = load_keys(databases.settings)
-        known = keys.digest("\n".join(sorted(everybody)))
-        with databases.open(vault="read" if short_ids else None, warehouse="write") as con:
+        sought, keys = _sought_ids(databases), load_keys(databases.settings)
+        ids = sought.distinctive
+        known = keys.digest("\n".join(sorted(sought.everybody)))
+        with databases.open(vault="read" if sought.others else None, warehouse="write") as con:
             since, ids_since = unseen_since(con, "no_personal_data"), unseen_since(con, "no_panel_ids", known)
             alike_since = nothing_alike_until(con, keys, ids) if since else 0
             is_alike = search(con, SCRUBBED_EVENTS, ids, since, max(ids_since, alike_since))
-            if short_ids:
-                search_own_ids(con, short_ids, since)
+            if sought.others:
+                search_own_ids(con, sought.others, since)
             found = verdict(con, leaking_rows(SCRUBBED_EVENTS), "texts that look personal", since=since)
             if found.passed:
                 with transaction(con):

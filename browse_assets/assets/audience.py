@@ -193,6 +193,7 @@ def _find_items(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     label_pages(con, "signal_terms", "label", terms)
     con.execute("CREATE TEMP TABLE signal_pages AS " + read_sql("audience_signals"))
     con.execute("CREATE TEMP TABLE item_events AS " + read_sql("audience_events"), {"as_of": as_of})
+    con.execute("CREATE TEMP TABLE session_times AS " + read_sql("session_times"), {"as_of": as_of})
     con.execute("CREATE TEMP TABLE touched AS " + read_sql("touches"), {"as_of": as_of})
     con.execute("CREATE TEMP TABLE exposure AS " + read_sql("exposure"), {"as_of": as_of})
 

@@ -13,7 +13,7 @@ import dagster as dg
 import duckdb
 
 from browse_assets.assets.events import scrubbed_events
-from browse_assets.assets.evidence import label_pages, refresh_as_of, touches_of
+from browse_assets.assets.evidence import is_gone, label_pages, refresh_as_of, touches_of
 from browse_assets.assets.reporting import bar_plot, grouped_bar_plot, table_result
 from browse_assets.assets.state import EMPTY, read_state, require_state, write_state
 from browse_assets.engine.choice import bring_back, computing
@@ -66,10 +66,8 @@ def page_finance(context: dg.AssetExecutionContext, databases: Databases) -> dg.
             judge_pages(con, since=stored.load_id if is_increment else 0)
             with transaction(con):
                 if is_increment:
-                    con.execute(
-                        "DELETE FROM page_finance WHERE page_id IN (SELECT page_id FROM pages) "
-                        "OR page_id NOT IN (SELECT page_id FROM scrubbed_events)"
-                    )
+                    con.execute("DELETE FROM page_finance WHERE page_id IN (SELECT page_id FROM pages)")
+                    con.execute(f"DELETE FROM page_finance WHERE {is_gone('page_finance')}")
                 else:
                     con.execute("DELETE FROM page_finance")
                 insert_rows(con, PAGE_FINANCE, "SELECT * FROM judged_pages ORDER BY page_id, finance_product")

@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 
 from browse_assets.assets.events import domain_features
-from browse_assets.assets.evidence import label_pages
+from browse_assets.assets.evidence import is_gone, label_pages
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.resources import (
@@ -71,7 +71,7 @@ def find_products(con: duckdb.DuckDBPyConnection, since: int) -> None:
     load_reference(con, ["marketplaces"])
     load_lists(con)
     names_before = _names(con) if since else []
-    gone = "page_id NOT IN (SELECT page_id FROM scrubbed_events)" if since else "TRUE"
+    gone = is_gone("page_products") if since else "TRUE"
     deleted = con.execute(f"DELETE FROM page_products WHERE {gone}").fetchone()
     if deleted and deleted[0]:  # they may have joined two names that are two products now
         names_before = []

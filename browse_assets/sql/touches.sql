@@ -4,17 +4,11 @@
 -- A session touches an item once, however many of its pages do, and weighs by its start as in
 --   exposure.sql, so that touching sessions are never more than sessions.
 -- Worked example: an item touched by two pages of one session that began at as_of: decayed_sessions 1.
--- Needs: item_events (user_key, item, event_time, session_id, domain), all up to $as_of.
-WITH starts AS (
-    SELECT user_key, session_id, min(event_time) AS session_time
-    FROM scrubbed_events
-    WHERE event_time <= $as_of::TIMESTAMP
-    GROUP BY ALL
-),
-touching AS (
-    SELECT item_events.user_key, item_events.item, item_events.session_id, any_value(starts.session_time) AS session_time
+-- Needs: item_events (user_key, item, event_time, session_id, domain) and session_times, all up to $as_of.
+WITH touching AS (
+    SELECT item_events.user_key, item_events.item, item_events.session_id, any_value(session_time) AS session_time
     FROM item_events
-    JOIN starts USING (user_key, session_id)
+    JOIN session_times USING (user_key, session_id)
     GROUP BY ALL
 ),
 counted AS (

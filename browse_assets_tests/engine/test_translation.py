@@ -10,7 +10,7 @@ from browse_assets.sql import read_sql
 
 SELECTS = (
     *("suspects", "suspect_tags", "suspect_segments", "suspect_parameters", "clean_addresses", "scrubbed_suspects"),
-    *("scrubbed_events", "sessions", "domain_features", "user_days", "touches", "exposure"),
+    *("scrubbed_events", "sessions", "domain_features", "user_days", "session_times", "touches", "exposure"),
     *("topic_events", "topic_items", "interest_profile", "product_events", "product_interest"),
     *("finance_events", "finance_items", "finance_flags"),
 )
