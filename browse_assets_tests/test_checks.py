@@ -684,6 +684,18 @@ def test_ids_of_customers_are_found_and_the_owner_of_a_history_is_not(con: Conne
     assert run("input_files_no_personal_data").passed
 
 
+def test_ids_that_are_hashes_are_found(con: Connection) -> None:
+    """Panels that hash an e-mail address make ids of 64 digits, as files have; what hashes files is not searched."""
+    hashed = "0a" * 32
+    raw = FILE_EVENT | {"user_id": hashed, "source": "csv"}
+    fill(
+        con, {"vault.main.raw_events": [raw], "scrubbed_events": [event(1, title=f"Profile {hashed}", file_id=hashed)]}
+    )
+    (found,) = shown_rows(run("no_personal_data"))
+    assert found["part"] == "title"
+    assert "user_id" in found["kind"]
+
+
 def test_digits_in_the_hash_of_a_file_are_no_card(con: Connection) -> None:
     """One of ten thousand hashes holds some that look like one; a file without a hash is looked at as before."""
     like_a_card = "4111111111111111"

@@ -118,8 +118,13 @@ def _on_spark() -> Work:
 
 
 def _pipeline(
-    assets: tuple[str, ...], *, with_assets: bool = True, with_checks: bool = True, may_fail: tuple[str, ...] = ()
+    assets: tuple[str, ...],
+    *,
+    checked: tuple[str, ...] | None = None,
+    with_assets: bool = True,
+    may_fail: tuple[str, ...] = (),
 ) -> Work:
+    """Materialize assets, with the checks of all of them or of those that are `checked`."""
     import dagster as dg
 
     from browse_assets.definitions import ASSETS as ALL_ASSETS
@@ -127,8 +132,8 @@ def _pipeline(
     from browse_assets.resources import Databases, ExperimentTracker
 
     selection = dg.AssetSelection.assets(*assets).without_checks()
-    checks = dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in assets))
-    if with_checks:
+    if checked != ():
+        checks = dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in checked or assets))
         selection = selection | checks if with_assets else checks
 
     def work(csv: Path, folder: Path) -> int:
@@ -182,6 +187,8 @@ STAGES: dict[str, Callable[[], Work]] = {
     "generate": _generate,
     "new day": partial(_one_more_day, 30),
     "late day": partial(_one_more_day, 11),
+    "next day": partial(_one_more_day, 31),
+    "another late day": partial(_one_more_day, 12),
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
     "pandas": _pandas,
@@ -189,12 +196,13 @@ STAGES: dict[str, Callable[[], Work]] = {
     "polars": _polars,
     "spark": _on_spark,
     "scrubbing": _scrubbing,
-    **{name: partial(_pipeline, (name,), with_checks=False) for name in ASSETS},
+    **{name: partial(_pipeline, (name,), checked=()) for name in ASSETS},
     "checks": partial(_pipeline, ASSETS, with_assets=False),
     "write files": _write_files,
     # Some files are cut off in the middle.
     "files": partial(_pipeline, TO_DOMAIN_FEATURES, may_fail=("files_readable",)),
-    "profiles": partial(_pipeline, PROFILES, with_checks=False),
+    "profiles": partial(_pipeline, PROFILES, checked=()),
+    "pipeline and profiles": partial(_pipeline, (*TO_DOMAIN_FEATURES, *PROFILES), checked=TO_DOMAIN_FEATURES),
 }
 
 
