@@ -500,7 +500,7 @@ def test_panel_formats_are_the_same_everywhere() -> None:
         if path.suffix in (".py", ".sql")
     }
     found = {name: set(listed) for name, listed in lists.items() if any("'csv'" in one for one in listed)}
-    assert found == {key: {written} for key in ("events.py", "leak_checks.py", "scrubbing.py", "suspects.sql")}
+    assert found == {key: {written} for key in ("events.py", "panel_ids.sql", "suspects.sql")}
 
 
 def test_neighbours_that_differ_in_their_tag_alone_are_one_staged_row(tmp_path: Path) -> None:
