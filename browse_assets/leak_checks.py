@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import duckdb
 
-from browse_assets.assets.panel_ids import note_nothing_alike, nothing_alike_until, panel_ids
+from browse_assets.assets.panel_ids import note_likeness, nothing_alike_until, panel_ids
 from browse_assets.resources import WRITER_POOL, Databases, load_keys, transaction, withheld_values
 from browse_assets.sql import read_sql
 from browse_assets.tables import SCRUBBED_EVENTS, Column, Table, tables_of
@@ -249,8 +249,8 @@ def _check_of_events(databases: Databases) -> dg.AssetCheckResult:
                 with transaction(con):
                     write_seen(con, "no_personal_data")
                     write_seen(con, "no_panel_ids", known)
-                    if not is_alike and ids_since <= alike_since:  # otherwise not all rows were looked at
-                        note_nothing_alike(con, keys, ids)
+                    if is_alike or ids_since <= alike_since:  # otherwise not all rows were looked at
+                        note_likeness(con, keys, ids, is_alike=is_alike)
             return found
 
 

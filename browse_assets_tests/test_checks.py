@@ -770,6 +770,23 @@ def test_ids_that_begin_as_others_are_not_searched_for_where_nothing_looked_like
     assert nothing_alike_until(con, keys, ids) == (0 if newcomer in title else 2)
 
 
+def test_what_was_noted_of_other_texts_is_forgotten(con: Connection) -> None:
+    """A new consent brings page views of old loads."""
+    fill(con, {"scrubbed_events": [event(1, load_id=1)]})
+    fill(con, {"vault.main.raw_events": [FILE_EVENT | {"user_id": "pan-0001-abc12", "source": "csv"}]})
+    con.execute("INSERT INTO asset_state (asset, load_id, fingerprint) VALUES ('scrubbed_events', 1, 'f')")
+    assert run("no_personal_data").passed
+    ids, keys = PanelIds(["pan-0001-abc12"]), load_keys(HandMade().settings)
+    assert nothing_alike_until(con, keys, ids) == 1
+    con.execute("UPDATE asset_state SET fingerprint = 'g' WHERE asset = 'scrubbed_events'")
+    assert nothing_alike_until(con, keys, ids) == 0
+    assert run("no_personal_data").passed
+    assert nothing_alike_until(con, keys, ids) == 1
+    con.execute("UPDATE scrubbed_events SET title = 'Hello pan-0002-xee69'")
+    assert run("no_personal_data").passed
+    assert nothing_alike_until(con, keys, ids) == 0
+
+
 @pytest.mark.parametrize("name", ["scrubbed_events", "domain_features"])
 def test_a_contract_looks_for_doubles_of_new_rows_until_nothing_is_new(name: str, con: Connection) -> None:
     old, new = (

@@ -28,14 +28,15 @@ def nothing_alike_until(con: duckdb.DuckDBPyConnection, keys: Keys, ids: "PanelI
 
     Ids of people who come later mostly begin as those before, so that none of theirs can stand there either.
     """
-    return load_reached(con, _STATE, _known(keys, ids))
+    return load_reached(con, _STATE, *_depends_on(con, keys, ids))
 
 
-def note_nothing_alike(con: duckdb.DuckDBPyConnection, keys: Keys, ids: "PanelIds") -> None:
-    """Note that no text that scrubbed_events holds matches the guard of these ids."""
-    newest = read_state(con, "scrubbed_events")
-    write_state(con, _STATE, State(newest.load_id, fingerprint(_STATE, _known(keys, ids))))
+def note_likeness(con: duckdb.DuckDBPyConnection, keys: Keys, ids: "PanelIds", *, is_alike: bool) -> None:
+    """Note whether any text that scrubbed_events holds matches the guard of these ids."""
+    load_id = 0 if is_alike else read_state(con, "scrubbed_events").load_id
+    write_state(con, _STATE, State(load_id, fingerprint(_STATE, *_depends_on(con, keys, ids))))
 
 
-def _known(keys: Keys, ids: "PanelIds") -> str:
-    return keys.digest(ids.guard or "")
+def _depends_on(con: duckdb.DuckDBPyConnection, keys: Keys, ids: "PanelIds") -> tuple[str, str]:
+    """A guard may tell how ids begin; and page views that a new consent admits are of old loads."""
+    return keys.digest(ids.guard or ""), read_state(con, "scrubbed_events").fingerprint
