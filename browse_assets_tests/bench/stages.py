@@ -3,7 +3,7 @@
 What belongs here: the work of each stage, from its imports to its result. What does not: measuring it
 (`measure.py`), so that no stage shares a process with the measurement or with another stage.
 
-The pipeline is run as its users run it: `dagster.materialize` in one process, with the checks of the
+The pipeline is run as `make run` does it: in one process, with Dagster's records in the folder and the checks of the
 assets. What Dagster, imports and plots cost is in the figures.
 """
 
@@ -127,9 +127,11 @@ def _pipeline(
     """Materialize assets, with the checks of all of them or of those that are `checked`."""
     import dagster as dg
 
+    from browse_assets.dagster_home import prepare_dagster_home, quick_records
     from browse_assets.definitions import ASSETS as ALL_ASSETS
     from browse_assets.definitions import CHECKS
     from browse_assets.resources import Databases, ExperimentTracker
+    from browse_assets.settings import load_settings
 
     selection = dg.AssetSelection.assets(*assets).without_checks()
     if checked != ():
@@ -144,11 +146,14 @@ def _pipeline(
             os.link(csv, inbox / csv.name)
         os.environ.update(BROWSE_DATA_DIR=str(folder), BROWSE_SECRET_KEY=_SECRET)
         os.environ.pop("BROWSE_AS_OF", None)
-        result = dg.materialize(
-            [*ALL_ASSETS, *CHECKS],
-            selection=selection,
-            resources={"databases": Databases(), "tracker": ExperimentTracker()},
-        )
+        os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(load_settings()))
+        with quick_records(), dg.DagsterInstance.get() as instance:
+            result = dg.materialize(
+                [*ALL_ASSETS, *CHECKS],
+                selection=selection,
+                resources={"databases": Databases(), "tracker": ExperimentTracker()},
+                instance=instance,
+            )
         evaluations = result.get_asset_check_evaluations()
         failed = [evaluation.check_name for evaluation in evaluations if not evaluation.passed]
         if set(failed) - set(may_fail):
