@@ -113,8 +113,22 @@ def _polars() -> Work:
 
 def _on_spark() -> Work:
     """The pipeline with its engine on Spark in this process, which has all cores."""
+    from pyspark import SparkContext
+
     os.environ["BROWSE_ENGINE"] = "spark"
-    return _pipeline(TO_DOMAIN_FEATURES)
+    on_engine = _pipeline(TO_DOMAIN_FEATURES)
+
+    def work(csv: Path, folder: Path) -> int:
+        """As the pipeline; what Java used counts only once this process has waited for its end."""
+        rows = on_engine(csv, folder)
+        gateway = SparkContext._gateway
+        assert gateway is not None
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
+        return rows
+
+    return work
 
 
 def _pipeline(
