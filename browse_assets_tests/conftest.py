@@ -120,16 +120,11 @@ def shared_topic_training(shared_folder: Path) -> Iterator[None]:
 
     from browse_assets.assets import topics
 
-    train = topics._training
-
     @functools.cache
     def from_shared(rules: str) -> Any:
         from browse_assets.analysis.topic_training import TopicTraining
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(topics, "_training", train)
-            file = prepared.topic_training(shared_folder)
-        with np.load(file, allow_pickle=False) as parts:
+        with np.load(prepared.topic_training(shared_folder), allow_pickle=False) as parts:
             assert str(parts["rules"]) == rules, "the sources changed during the tests"
             return TopicTraining.from_arrays(parts)
 

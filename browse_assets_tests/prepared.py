@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pytest
 
+from browse_assets.assets import topics
 from browse_assets.resources import Keys
 from browse_assets.settings import PROJECT_ROOT, Settings
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECRET = "ab" * 32
+_TRAINING = topics._training
 # As few as let every asset say something: churn needs people who left, the tests of it their planted truth.
 PEOPLE, DAYS = 260, 150
 
@@ -48,9 +51,14 @@ def made_once(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
 
 def topic_training(folder: Path) -> Path:
     """File of the topic classifier's training: it depends on the project's lists alone, and takes 16 CPU s."""
-    from browse_assets.assets.topics import stored_training
 
-    return _installed(made_once(folder, "topics", lambda made: stored_training(_installed(made)))).topic_model
+    def train(made: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            # A fixture may have put this very file in its place: the lock would wait for itself.
+            patch.setattr(topics, "_training", _TRAINING)
+            topics.stored_training(_installed(made))
+
+    return _installed(made_once(folder, "topics", train)).topic_model
 
 
 def _installed(data_dir: Path) -> Settings:
