@@ -183,8 +183,10 @@ def _newcomers_are_named(con: duckdb.DuckDBPyConnection, keys: Keys, since: int)
         f"GROUP BY user_id HAVING min(load_id) > {since}"
     ).fetchall()
     ids = PanelIds(user_id for (user_id,) in newcomers if is_distinctive(user_id))
+    if ids.guard is None:
+        return False
     searched = nothing_alike_until(con, keys, PanelIds(filter(is_distinctive, panel_ids(con))))
-    if ids.guard is None or searched >= since:
+    if searched >= since:
         return False
     con.execute(
         "CREATE OR REPLACE TEMP TABLE first_rows AS " + read_sql("first_rows"), {"after": searched, "up_to": since}
