@@ -150,6 +150,9 @@ STAGED_ROWS = Table(
         Column("url", "VARCHAR", "address of the page as given; NULL when the row has none"),
         Column("title", "VARCHAR", "title of the page"),
         Column("metadata", _METADATA, "meta tags that the row carries; NULL when it carries none"),
+        Column(
+            "tags_differ", "BOOLEAN", "whether no two of them have the same name; NULL where its reader does not know"
+        ),
         Column("duration_seconds", "DOUBLE", "seconds on the page as the source gives them, at least 0"),
         Column(
             "duration_kind",
@@ -215,7 +218,11 @@ RAW_EVENTS = Table(
         _LOAD,
         _FILE,
         Column("source", "VARCHAR", "format of the file that brought it"),
-        *(column for column in STAGED_ROWS.columns if column.name not in ("row_number", "rows", "reason", "raw_text")),
+        *(
+            column
+            for column in STAGED_ROWS.columns
+            if column.name not in ("row_number", "rows", "tags_differ", "reason", "raw_text")
+        ),
         Column("raw_host", "VARCHAR", "host of the URL in lower case, without port and credentials"),
     ),
     purposes=_ACCOUNTABILITY,

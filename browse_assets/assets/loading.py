@@ -265,7 +265,7 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
-    hidden = ("row_number", "rows", "reason", "raw_text")
+    hidden = ("row_number", "rows", "tags_differ", "reason", "raw_text")
     shown = ", ".join(f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in hidden)
     insert_rows(
         con,

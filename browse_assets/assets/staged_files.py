@@ -132,20 +132,26 @@ class Stager:
         for files in self._batch.taken():
             self._stage_together(files)
 
-    def _read(self, order: int, outcome: FileOutcome) -> FileOutcome:
+    def _read(self, order: int, outcome: FileOutcome, *, scans: bool = False) -> FileOutcome:
         import pyarrow as pa  # 0.2 s
 
         from browse_assets.readers.staging import stage, translate
 
         file = outcome.file
+        # Small files are taken together, so they have to be known to be whole.
+        scans = scans or file.size_bytes <= SMALL_FILE_BYTES
+        owner = file.owner or outcome.file_id
         try:
-            with stage(self._con, file.path, owner=file.owner or outcome.file_id, scratch=self._scratch) as staged:
+            with stage(self._con, file.path, owner=owner, scratch=self._scratch, scans=scans) as staged:
                 outcome = replace(outcome, format=staged.format)
                 self.outcomes[order] = outcome
                 try:
                     self._take(order, outcome, staged)
                 except (duckdb.Error, pa.ArrowException) as error:
-                    failure = translate(error)
+                    if staged.is_scanned:
+                        failure = translate(error)
+                    else:
+                        return self._read(order, outcome, scans=True)
                 else:
                     return outcome
         except UnreadableFile as error:

@@ -32,12 +32,14 @@ DELIMITERS = (",", ";", "\t", "|")
 MAX_MALFORMED_BYTES = 128 * 2**20
 # Arrow lets a row lie in two blocks at most.
 _BLOCK_BYTES = LINE_LIMIT + 2**16
+_FEW_MALFORMED = 1_000  # broken rows of a file that is not scanned; their places are looked through for each block
 _ROW_OVERHEAD_BYTES = 150  # of a tuple with a number and a short text in Python
 _BROKEN_LINE = b"\x1a"  # stands for a line with an odd number of quotes
 _MARKS = pa.schema([("row_number", pa.int64()), ("malformed", pa.bool_()), ("raw_text", pa.string())])
 _TAG_FIELDS = ("meta_name", "meta_content")
 _TAG = pa.struct([("name", pa.string()), ("content", pa.string())])
-_FOLDED = pa.schema([("rows", pa.int64()), ("tags", pa.list_(_TAG))])
+_FOLDED = pa.schema([("rows", pa.int64()), ("tags", pa.list_(_TAG)), ("tags_differ", pa.bool_())])
+_COMPARED_ROWS = 8  # neighbours whose tags are compared each with each
 
 
 @dataclass(frozen=True)
@@ -93,29 +95,43 @@ def read_header(head: bytes) -> CsvHeader:
     return best
 
 
+class UnexpectedTextError(Exception):
+    """A file that was not scanned is no plain CSV."""
+
+
 class PanelCsv:
     """One CSV file: scanned whole first, so that what can fail has failed, then streamed.
+
+    Args:
+        source: the file.
+        is_scanned: False leaves out the scan, which costs as much as the streaming. The stream then ends with
+            `UnexpectedTextError`, or any other error, in all cases in which the scan would have decided anything.
 
     Raises:
         UnreadableFile: as `TextSource.chunks`; `header_only`, `no_known_columns`, `not_utf8`,
             `too_many_malformed`.
     """
 
-    def __init__(self, source: TextSource) -> None:
+    def __init__(self, source: TextSource, *, is_scanned: bool = True) -> None:
         self._source = source
         self._head = source.head()[0]
         self._header = read_header(self._head)
         self._by_lines = False
-        self._scan = self._scanned(by_lines=False)
-        if self._scan.has_open_quotes:
+        self._refuse_odd_header()
+        self._scan = self._scanned_twice() if is_scanned else None
+
+    def _scanned_twice(self) -> _Scan:
+        scan = self._scanned(by_lines=False)
+        if scan.has_open_quotes:
             # A quote that never closes swallows the rows after it. Where taking each line for a row
             # saves more rows than values with line ends in them would lose, do that.
             by_lines = self._scanned(by_lines=True)
-            if by_lines.good_rows > self._scan.good_rows:
-                self._by_lines, self._scan = True, by_lines
-        source.refuse_wrong_encoding()
-        if self._scan.good_rows == 0 and not self._scan.malformed:
+            if by_lines.good_rows > scan.good_rows:
+                self._by_lines, scan = True, by_lines
+        self._source.refuse_wrong_encoding()
+        if scan.good_rows == 0 and not scan.malformed:
             raise UnreadableFile("header_only", "it has a header and no rows; export it again")
+        return scan
 
     def rows(self) -> SourceRows:
         """The rows and what they mean."""
@@ -165,12 +181,8 @@ class PanelCsv:
     def _scanned(self, *, by_lines: bool) -> _Scan:
         """Parse without converting: counts, broken rows with their places, and every error there is."""
         scan = _Scan()
-        if not self._header_is_plain(by_lines=by_lines):
-            if by_lines:
-                return _Scan(good_rows=-1)
-            raise UnreadableFile(
-                "no_known_columns", "its header cannot be told apart into columns; check the quotes in it"
-            )
+        if by_lines and not self._header_is_plain(by_lines=True):
+            return _Scan(good_rows=-1)
         lines = _QuoteLines(self._source.chunks(), replace=by_lines)
         handler = _malformed_handler(scan, lines.replaced)
         try:
@@ -198,6 +210,12 @@ class PanelCsv:
         scan.has_open_quotes = lines.odd_lines > 0
         return scan
 
+    def _refuse_odd_header(self) -> None:
+        if not self._header_is_plain(by_lines=False):
+            raise UnreadableFile(
+                "no_known_columns", "its header cannot be told apart into columns; check the quotes in it"
+            )
+
     def _header_is_plain(self, *, by_lines: bool) -> bool:
         """Whether Arrow sees as many columns in the header as were read from it."""
         lines = _QuoteLines(iter([self._head]), replace=by_lines)
@@ -219,12 +237,15 @@ class PanelCsv:
         )
 
     def _batches(self, schema: pa.Schema, wanted: list[str]) -> Iterator[pa.RecordBatch]:
-        broken_at = np.array([number for number, _ in self._scan.malformed], dtype=np.int64)
+        scan = self._scan or _Scan()
         lines = _QuoteLines(self._source.chunks(), replace=self._by_lines)
+        handler = (lambda _: "skip") if self._scan else _malformed_handler(scan, lines.replaced)
         reader = pa_csv.open_csv(
             ChunkFile(iter(lines)),
-            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES),
-            parse_options=self._parse_options(lambda _: "skip"),
+            read_options=pa_csv.ReadOptions(
+                autogenerate_column_names=True, block_size=_BLOCK_BYTES, use_threads=self._scan is not None
+            ),
+            parse_options=self._parse_options(handler),
             convert_options=pa_csv.ConvertOptions(
                 include_columns=wanted,
                 column_types={name: pa.string() for name in wanted},
@@ -235,20 +256,32 @@ class PanelCsv:
         for batch in reader:
             rows = batch.slice(1) if done < 0 else batch
             done = max(done, 0)
+            if self._scan is None:
+                self._refuse_unexpected(scan, lines)
+            broken_at = np.array([number for number, _ in scan.malformed], dtype=np.int64)
             numbers = _places(done, rows.num_rows, broken_at)
             done += rows.num_rows
             yield self._with_marks(rows, numbers, schema)
-        if self._scan.malformed:
-            count = len(self._scan.malformed)
+        if self._scan is None:
+            self._refuse_unexpected(scan, lines)
+            if done < 1:
+                raise UnexpectedTextError
+        if scan.malformed:
+            count = len(scan.malformed)
             yield pa.record_batch(
                 [
-                    pa.array(broken_at),
+                    pa.array([number for number, _ in scan.malformed], pa.int64()),
                     pa.repeat(True, count),
-                    pa.array([text for _, text in self._scan.malformed], pa.string()),
+                    pa.array([text for _, text in scan.malformed], pa.string()),
                     *(pa.nulls(count, pa.string()) for _ in wanted),
                 ],
                 schema=schema,
             )
+
+    def _refuse_unexpected(self, scan: _Scan, lines: "_QuoteLines") -> None:
+        """Of what was read so far, or a little further: quotes over lines, bytes that are no text, many broken rows."""
+        if lines.odd_lines or self._source.has_bad_bytes or len(scan.malformed) > _FEW_MALFORMED:
+            raise UnexpectedTextError
 
     def _with_marks(self, rows: pa.RecordBatch, numbers: npt.NDArray[np.int64], schema: pa.Schema) -> pa.RecordBatch:
         count = rows.num_rows
@@ -293,14 +326,29 @@ def _folded(batch: pa.RecordBatch, schema: pa.Schema, given: list[str], tag_colu
     tags = pa.StructArray.from_arrays(
         [names, pc.if_else(no_content, None, contents)], fields=list(_TAG), mask=pc.invert(has_tag)
     )
-    is_bare = np.add.reduceat(has_tag.to_numpy(zero_copy_only=False), firsts) == 0 if count else np.zeros(0, bool)
+    tagged = np.add.reduceat(has_tag.to_numpy(zero_copy_only=False), firsts, dtype=np.int64) if count else rows
     lists = pa.ListArray.from_arrays(
-        pa.array(np.append(firsts, count), pa.int32()), tags, type=_FOLDED.field("tags").type, mask=pa.array(is_bare)
+        pa.array(np.append(firsts, count), pa.int32()),
+        tags,
+        type=_FOLDED.field("tags").type,
+        mask=pa.array(tagged == 0),
     )
+    tags_differ = _names_differ(names, rows) & ((rows == 1) | (tagged == rows))
     kept = batch.select([field.name for field in schema if field.name in batch.schema.names])
     if len(firsts) < count:
         kept = kept.take(pa.array(firsts))
-    return pa.record_batch([*kept.columns, pa.array(rows), lists], schema=schema)
+    return pa.record_batch([*kept.columns, pa.array(rows), lists, pa.array(tags_differ)], schema=schema)
+
+
+def _names_differ(names: pa.Array, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Of each group of so many neighbours, whether no two have the same name; False for groups that are too large."""
+    differ = rows <= _COMPARED_ROWS
+    group = np.repeat(np.arange(len(rows)), rows)
+    code = pc.fill_null(pc.dictionary_encode(names).indices, -1).to_numpy()
+    for apart in range(1, min(_COMPARED_ROWS, rows.max(initial=1))):
+        is_same = (code[apart:] == code[:-apart]) & (group[apart:] == group[:-apart])
+        differ[group[apart:][is_same]] = False
+    return differ
 
 
 def _malformed_handler(scan: _Scan, replaced: deque[str]) -> Callable[[pa_csv.InvalidRow], str]:

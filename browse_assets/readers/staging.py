@@ -50,11 +50,13 @@ class StagedFile:
             gave it, on the connection that was passed.
         rows: the same rows, to be staged together with those of other files; None for Parquet, and for a zip with
             several histories.
+        is_scanned: whether the file was read to its end before; False, if so asked, for a CSV file.
     """
 
     format: str
     make_relation: Callable[[], duckdb.DuckDBPyRelation]
     rows: SourceRows | None = None
+    is_scanned: bool = True
 
     @cached_property
     def relation(self) -> duckdb.DuckDBPyRelation:
@@ -78,7 +80,9 @@ def translate(error: Exception) -> UnreadableFile:
 
 
 @contextlib.contextmanager
-def stage(con: duckdb.DuckDBPyConnection, path: Path, *, owner: str, scratch: Path) -> Iterator[StagedFile]:
+def stage(
+    con: duckdb.DuckDBPyConnection, path: Path, *, owner: str, scratch: Path, scans: bool = True
+) -> Iterator[StagedFile]:
     """Recognise a file and read it as staged rows.
 
     The file is read to its end before this returns, so a file that is cut off, damaged or no such
@@ -89,6 +93,8 @@ def stage(con: duckdb.DuckDBPyConnection, path: Path, *, owner: str, scratch: Pa
         path: the file; it is only read.
         owner: user id of a personal history file; panel formats have theirs in the rows.
         scratch: existing private folder for copies that nothing else uses; it is empty when the context ends.
+        scans: False leaves out reading a CSV file to its end first. Where it is anything but plain, the statement
+            fails, with no word on why; it is to be staged again then, with the scan.
 
     Raises:
         UnreadableFile: as `detection.identify` and the readers.
@@ -100,6 +106,9 @@ def stage(con: duckdb.DuckDBPyConnection, path: Path, *, owner: str, scratch: Pa
         elif kind == "parquet":
             relation = parquet_relation(con, _unpacked(path, scratch))
             yield StagedFile(kind, lambda: relation)
+        elif kind == "csv":
+            rows = PanelCsv(TextSource(path), is_scanned=scans).rows()
+            yield StagedFile(kind, partial(rows.relation, con, owner), rows, is_scanned=scans)
         else:
             kind, rows = _rows(con, kind, path, scratch)
             yield StagedFile(kind, partial(rows.relation, con, owner), rows)
@@ -115,8 +124,6 @@ def _is_database(path: Path) -> bool:
 
 def _rows(con: duckdb.DuckDBPyConnection, kind: str | None, path: Path, scratch: Path) -> tuple[str, SourceRows]:
     """The format and the rows of a file; a database, of which None is known, tells its browser."""
-    if kind == "csv":
-        return kind, PanelCsv(TextSource(path)).rows()
     if kind == "jsonl":
         lines = TextSource(path)
         return kind, PanelJson(con, lines, partial(line_batches, lines)).rows()

@@ -11,6 +11,7 @@ import pytest
 from browse_assets.assets import staged_files
 from browse_assets.assets.staged_files import FileOutcome, Progress, Stager
 from browse_assets.readers.inbox import InboxFile
+from browse_assets.readers.panel_csv import PanelCsv
 from browse_assets.settings import Settings
 from browse_assets_tests.bench.many_files import write_files
 
@@ -48,6 +49,35 @@ def test_together_or_alone_is_the_same(
     assert {len(rows) for rows in found[0]} == {len(found[0][0]), 12, 18}
     assert found[1] == found[0]
     assert found[2] == found[0]
+
+
+@pytest.mark.parametrize(
+    ("oddity", "scans"),
+    [
+        (b"", 0),
+        (b"ann,too,many,values\n", 0),  # a broken row has its place without a scan
+        (b'ann,2,"https://example.com/two\nlines"\n', 2),  # with the quotes, and line by line
+        (b"ann,3,https://example.com/caf\xe9\n", 1),
+    ],
+)
+def test_a_large_csv_is_scanned_where_it_is_odd(
+    oddity: bytes,
+    scans: int,
+    settings: Settings,
+    materialize: Callable[..., Any],
+    warehouse: Query,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is odd stands behind two blocks of rows, so that rows went into the statement before it failed."""
+    plain = b"".join(b"ann,%d,https://example.com/%0100d\n" % (number, number) for number in range(4, 150_000))
+    (settings.inbox / "panel.csv").write_bytes(b"user,time,url\n" + plain + oddity)
+    counted = []
+    scanned = PanelCsv._scanned
+    monkeypatch.setattr(PanelCsv, "_scanned", lambda self, **how: counted.append(how) or scanned(self, **how))
+    materialize("raw_events", "input_files")
+    assert len(counted) == scans
+    rows = 149_996 + (oddity != b"")
+    assert warehouse("SELECT rows_read, accepted + rejected, reason FROM input_files") == [(rows, rows, None)]
 
 
 def test_a_file_of_a_batch_fails_alone(

@@ -20,6 +20,7 @@ class Reader:
         self.con = con
         self.scratch = scratch
         self.format: str | None = None
+        self.needed_no_scan: bool | None = None  # whether a CSV file could be read without a scan
 
     def __call__(self, path: Path, owner: str = "owner") -> list[Row]:
         """One dict per staged row, ordered by row_number; checks what every reader owes."""
@@ -31,16 +32,30 @@ class Reader:
             types = self.con.execute(f"SELECT {', '.join(f'NULL::{c.type}' for c in STAGED_ROWS.columns)}")
             assert [str(kind) for kind in relation.types] == [str(d[1]) for d in types.description or []]
             rows = self.con.sql("SELECT * FROM relation ORDER BY row_number").fetchall()
+        if self.format == "csv":
+            self.needed_no_scan = self._reads_the_same_unscanned(path, owner, rows)
         assert not list(self.scratch.iterdir())
         read = [one for row in rows for one in _unfolded(dict(zip(expected, row, strict=True)))]
         numbers = [row["row_number"] for row in read]
         assert len(set(numbers)) == len(numbers)
         return read
 
+    def _reads_the_same_unscanned(self, path: Path, owner: str, rows: list[tuple[object, ...]]) -> bool:
+        with stage(self.con, path, owner=owner, scratch=self.scratch, scans=False) as staged:
+            try:
+                unscanned = staged.relation.order("row_number").fetchall()
+            except duckdb.Error:
+                return False
+        assert unscanned == rows
+        return True
+
 
 def _unfolded(row: dict[str, Any]) -> list[Row]:
     """The rows of the file that a staged row stands for."""
     rows = row.pop("rows")
+    if row.pop("tags_differ"):
+        names = [tag["name"] for tag in row["metadata"] or [] if tag]
+        assert len(set(names)) == len(names) == (rows if rows > 1 else len(names))
     if rows == 1:
         return [row]
     tags = row["metadata"] or [None] * rows

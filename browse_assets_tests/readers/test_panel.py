@@ -367,6 +367,7 @@ def test_broken_rows_far_apart_keep_their_places(tmp_path: Path, read) -> None:
     assert len(rows) == size
     assert {r["row_number"] for r in rows if r["reason"]} == broken
     assert all(r["user_id"] == f"u{r['row_number']}" for r in rows if not r["reason"])
+    assert read.needed_no_scan
 
 
 @pytest.mark.parametrize("closing", [b"", b'u9,9,"quoted"\n'])
@@ -376,6 +377,7 @@ def test_a_quote_that_never_closes_costs_one_row(closing: bytes, tmp_path: Path,
     found = read(tmp_path / "f")
     assert [r["row_number"] for r in found if r["reason"]] == [2]
     assert found[1]["raw_text"] == 'u2,2,"b'
+    assert not read.needed_no_scan
     assert len(found) == 299_999 + bool(closing)
 
 
@@ -532,3 +534,25 @@ def test_neighbours_that_differ_in_their_tag_alone_are_one_staged_row(tmp_path: 
         (10, 1, None, None, None),
         (11, 2, None, None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "differ"),
+    [
+        (["a"], True),
+        ([""], True),
+        (["a", "b", "c"], True),
+        (["a", "b", "a"], False),
+        (["a", "b", "c", "d", "e", "f", "g", "a"], False),
+        (["a", "", "b"], False),  # in a list an empty tag is NULL
+        (list("abcdefgh"), True),
+        (list("abcdefghi"), False),  # too many to be compared
+    ],
+)
+def test_whether_the_tags_of_neighbours_differ(names: list[str], differ: bool, tmp_path: Path) -> None:
+    around = "u0,1700000000,https://a.example/,a,x\n"
+    lines = "".join(f"u1,1700000000,https://a.example/,{name},x\n" for name in names)
+    (tmp_path / "f").write_text("uid,ts,url,meta name,meta content\n" + around + lines + around)
+    with duckdb.connect() as con, stage(con, tmp_path / "f", owner="o", scratch=tmp_path) as staged:
+        rows = staged.relation.project("row_number, rows, tags_differ").order("row_number").fetchall()
+    assert rows == [(1, 1, True), (2, len(names), differ), (len(names) + 2, 1, True)]
