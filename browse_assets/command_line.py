@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 not everything was done; 2 not started; 130 Ctrl-C.
 """
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,8 @@ def run_command(work: Callable[[StopRequests], int], *, refused: str = "Not star
         waits: whether Ctrl-C is waited for here; False where a server has handlers of its own.
     """
     _accept_every_character()
+    if waits:  # else the process is somebody else's
+        collect_garbage_seldom()
     try:
         with stop_requests(_say) if waits else nullcontext(StopRequests(_say)) as stop:
             try:
@@ -60,8 +63,18 @@ def run_command(work: Callable[[StopRequests], int], *, refused: str = "Not star
         return 130
 
 
+def collect_garbage_seldom() -> None:
+    """Look for garbage after 5,000 new objects, not after 700.
+
+    Imports leave 350,000 objects that live to the end, and are looked through each time that they grow by a quarter
+    or so: 0.7 of the 3.7 CPU s of a run with little to do, of which 0.3 are left.
+    """
+    gc.set_threshold(5_000)
+
+
 def leave(code: int) -> NoReturn:
     """End the process; after a stop without waiting for threads that are still at work."""
+    gc.freeze()  # Python would look through all objects several times as it ends: 0.4 CPU s
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
+
+from browse_assets.command_line import collect_garbage_seldom, leave
 
 TO_DOMAIN_FEATURES = ("raw_events", "input_files", "scrubbed_events", "domain_features")
 ASSETS = (*TO_DOMAIN_FEATURES, "user_days")
@@ -139,6 +142,7 @@ def _pipeline(
     may_fail: tuple[str, ...] = (),
 ) -> Work:
     """Materialize assets, with the checks of all of them or of those that are `checked`."""
+    collect_garbage_seldom()
     import dagster as dg
 
     from browse_assets.dagster_home import prepare_dagster_home, quick_records
@@ -225,10 +229,11 @@ STAGES: dict[str, Callable[[], Work]] = {
 }
 
 
-def main(stage: str, csv: str, folder: str) -> None:
-    """Do the stage's work, and leave the number of rows that came out in `<folder>/<stage>.rows`."""
+def main(stage: str, csv: str, folder: str) -> NoReturn:
+    """Do the stage's work, put the number of rows that came out into `<folder>/<stage>.rows`, and end as commands do."""
     rows = STAGES[stage]()(Path(csv), Path(folder))
     (Path(folder) / f"{stage}.rows").write_text(str(rows), encoding="utf-8")
+    leave(0)
 
 
 if __name__ == "__main__":
