@@ -230,7 +230,7 @@ STAGES: dict[str, Callable[[], Work]] = {
 
 
 def main(stage: str, csv: str, folder: str) -> NoReturn:
-    """Do the stage's work, put the number of rows that came out into `<folder>/<stage>.rows`, and end as commands do."""
+    """Do the stage's work, put the number of rows that came out into `<folder>/<stage>.rows`, and end as a command."""
     rows = STAGES[stage]()(Path(csv), Path(folder))
     (Path(folder) / f"{stage}.rows").write_text(str(rows), encoding="utf-8")
     leave(0)
