@@ -5,7 +5,7 @@ rule when a table as of a day is made anew. What does not: what an item is (`sql
 (`analysis/interest.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,11 @@ from browse_assets.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Labels, and characters of their patterns, that are looked for at once. Of 28,000 characters the pattern took 12 CPU s
+# for what 16,000 took 0.13.
+_GUARD_LABELS = 10
+_GUARD_LENGTH = 10_000
 
 
 def refresh_as_of(
@@ -93,8 +98,9 @@ def touches_of(con: Connection, item_events: str, as_of: datetime) -> "tuple[pd.
 def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, patterns: str, field: str = "text") -> None:
     """Add to `target` (page_id, label) the pages whose field matches the label's patterns.
 
-    One statement per label with all its patterns as one constant: DuckDB compiles a pattern that comes
-    from a column once per row, which took 7 s for 200 pages instead of 0.07 s for 20,000.
+    Patterns are constants: DuckDB compiles one that comes from a column once per row, which took 7 s for 200 pages
+    instead of 0.07 s for 20,000. All patterns of several labels as one leave few pages for each of them: 66 labels on
+    320,000 pages took 5.3 CPU s, and 1.0 so.
 
     Args:
         con: holds the temporary table `pages`.
@@ -110,8 +116,28 @@ def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, pattern
         f"SELECT {label}, string_agg('(?:' || pattern || ')', '|' ORDER BY pattern) "
         f"FROM ({patterns}) AS listed ({label}, pattern) GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    for name, pattern in grouped:
-        con.execute(
-            f"INSERT INTO {target} SELECT page_id, $name FROM pages WHERE regexp_matches({field}, $pattern)",
-            {"name": name, "pattern": pattern},
-        )
+    for several in _guarded(grouped):
+        found = con.execute(
+            f"CREATE OR REPLACE TEMP TABLE alike AS SELECT page_id, {field} AS text FROM pages "
+            f"WHERE regexp_matches({field}, $pattern)",
+            {"pattern": "|".join(pattern for _, pattern in several)},
+        ).fetchone()
+        if found == (0,):
+            continue
+        for name, pattern in several:
+            con.execute(
+                f"INSERT INTO {target} SELECT page_id, $name FROM alike WHERE regexp_matches(text, $pattern)",
+                {"name": name, "pattern": pattern},
+            )
+
+
+def _guarded(patterns: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Labels in groups whose patterns are looked for as one."""
+    group: list[tuple[str, str]] = []
+    for one in patterns:
+        if group and (len(group) == _GUARD_LABELS or sum(map(len, dict(group).values())) + len(one[1]) > _GUARD_LENGTH):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group

@@ -15,20 +15,23 @@ Span = tuple[datetime, datetime]
 def time_slices(
     con: duckdb.DuckDBPyConnection, rows: str, limit: int, whole: Literal["minute", "day"] = "minute"
 ) -> list[Span]:
-    """Spans of whole minutes or days, in order, of about `limit` rows each; together they hold all of them.
+    """Spans of whole minutes or days, in order, of about as many rows each; together they hold all of them.
+
+    A short span at the end would leave a short piece of a table, which DuckDB puts together with long ones at each of
+    the next days' commits: 1.4 CPU s instead of 0.3.
 
     Args:
         con: where the rows are.
         rows: what follows FROM, with a column event_time that is never NULL.
-        limit: rows; a minute or day of more is a span of its own.
+        limit: rows, and up to a tenth more; a minute or day of more is a span of its own.
         whole: what is never cut in two.
     """
     starts = con.execute(
         f"""
         SELECT min(start) FROM (
-            SELECT start, sum(n) OVER (ORDER BY start) - n AS rows_before FROM (
+            SELECT start, sum(n) OVER (ORDER BY start) - n AS rows_before, sum(n) OVER () AS total FROM (
                 SELECT date_trunc('{whole}', event_time) AS start, count(*) AS n FROM {rows} GROUP BY start))
-        GROUP BY rows_before // $limit ORDER BY 1
+        GROUP BY rows_before * greatest(1, ceil(total / $limit - 0.1))::BIGINT // total ORDER BY 1
         """,
         {"limit": limit},
     ).fetchall()

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from browse_assets.command_line import collect_garbage_seldom, leave
+
+if TYPE_CHECKING:
+    from browse_assets_tests.bench import pandas_version
 
 TO_DOMAIN_FEATURES = ("raw_events", "input_files", "scrubbed_events", "domain_features")
 ASSETS = (*TO_DOMAIN_FEATURES, "user_days")
@@ -96,11 +99,11 @@ def _bare_load() -> Work:
     return work
 
 
-def _pandas(*, has_own_rules: bool = True) -> Work:
+def _pandas(kind: "pandas_version.Work") -> Work:
     from browse_assets_tests.bench.pandas_version import domain_features
 
     def work(csv: Path, folder: Path) -> int:
-        return len(domain_features(csv, folder, has_own_rules=has_own_rules))
+        return len(domain_features(csv, folder, work=kind))
 
     return work
 
@@ -214,8 +217,9 @@ STAGES: dict[str, Callable[[], Work]] = {
     "another late day": partial(_one_more_day, 12),
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
-    "pandas": _pandas,
-    "pandas, our rules": partial(_pandas, has_own_rules=False),
+    "pandas": partial(_pandas, "few rules"),
+    "pandas, our rules": partial(_pandas, "our rules"),
+    "pandas, same work": partial(_pandas, "same work"),
     "polars": _polars,
     "spark": _on_spark,
     "scrubbing": _scrubbing,

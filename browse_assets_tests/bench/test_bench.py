@@ -14,6 +14,7 @@ import tldextract
 
 from browse_assets.resources import load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings
+from browse_assets_tests.bench import pandas_version
 from browse_assets_tests.bench.__main__ import Results, report
 from browse_assets_tests.bench.events import COLUMNS, write_day, write_events
 from browse_assets_tests.bench.measure import StageFailedError, Usage, measure, median_usage
@@ -120,8 +121,8 @@ def test_data_frames_and_the_pipeline_give_the_same_table(
 
 @pytest.mark.parametrize(
     "version",
-    [domain_features, partial(domain_features, has_own_rules=False), in_polars],
-    ids=["pandas", "our", "polars"],
+    [domain_features, *(partial(domain_features, work=work) for work in ("our rules", "same work")), in_polars],
+    ids=["pandas", "our", "same", "polars"],
 )
 def test_data_frames_are_scrubbed_of_what_the_pipeline_scrubs(
     version: Callable[[Path, Path], object], panel: Path, tmp_path: Path
@@ -135,6 +136,19 @@ def test_data_frames_are_scrubbed_of_what_the_pipeline_scrubs(
     )
     assert not written.str.contains(r"@example|%40|555-01|4111|panelist").any()
     assert written.str.contains("{email}", regex=False).any()
+
+
+def test_the_same_work_in_pandas_keeps_the_rows_and_refuses_what_leaks(
+    panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = domain_features(panel, tmp_path, work="same work")
+    pd.testing.assert_frame_equal(found, domain_features(panel, tmp_path, work="our rules"))
+    kept = (tmp_path / "raw.parquet.encrypted").read_bytes()
+    assert len(kept) > 10_000
+    assert b"PAR1" not in kept
+    monkeypatch.setattr(pandas_version, "scrub_text", str)
+    with pytest.raises(ValueError, match="check"):
+        domain_features(panel, tmp_path, work="same work")
 
 
 @pytest.mark.parametrize("stage", ["bare load", "pandas"])
