@@ -25,7 +25,7 @@ from browse_assets_tests.bench.training import measure_training, training_table
 
 COMPARED = ("bare load", "pipeline", "polars", "pandas")
 # Two minutes and more for a million page views each.
-SLOW = ("pandas, our rules", "pandas, same work", "spark")
+SLOW = ("pandas, same work", "spark")
 # Days of 1 % more, in turn after all others and among them, which cuts sessions in two; what is measured, as users run
 # it in one process; and the stages that make everything as far.
 DAYS = (
@@ -41,7 +41,6 @@ NAMES = {
     "pipeline": "raw -> domain_features",
     "polars": "Polars, the few first rules",
     "pandas": "pandas, the few first rules",
-    "pandas, our rules": "pandas, the same rules",
     "pandas, same work": "pandas, the same work",
     "spark": "raw -> domain_features, Spark",
 }
@@ -187,7 +186,6 @@ def _ratios(results: Results, fixed: Results) -> list[str]:
         ("pipeline : bare load", "pipeline", "bare load"),
         ("polars : pipeline", "polars", "pipeline"),
         ("pandas : pipeline", "pandas", "pipeline"),
-        ("pandas, our rules : pipeline", "pandas, our rules", "pipeline"),
         ("pandas, same work : pipeline", "pandas, same work", "pipeline"),
         ("spark : pipeline", "spark", "pipeline"),
     )

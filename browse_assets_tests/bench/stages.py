@@ -218,7 +218,6 @@ STAGES: dict[str, Callable[[], Work]] = {
     "bare load": _bare_load,
     "pipeline": partial(_pipeline, TO_DOMAIN_FEATURES),
     "pandas": partial(_pandas, "few rules"),
-    "pandas, our rules": partial(_pandas, "our rules"),
     "pandas, same work": partial(_pandas, "same work"),
     "polars": _polars,
     "spark": _on_spark,
