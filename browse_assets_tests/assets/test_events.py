@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,6 +214,15 @@ def test_increments_equal_a_rebuild(data: st.DataObject) -> None:
     whole = _simulate([list(range(len(moments)))], moments)
     parts = _simulate([[i for i, load in enumerate(loads) if load == n] for n in range(3)], moments)
     assert parts == whole
+
+
+@hypothesis.settings(max_examples=20)
+@given(pauses=st.sets(st.integers(0, 229), max_size=4), late=st.sets(st.integers(0, 225), min_size=1, max_size=5))
+def test_increments_equal_a_rebuild_of_somebody_who_hardly_pauses(pauses: set[int], late: set[int]) -> None:
+    """A page view each 25 minutes for four days, with pauses: sessions that 24 hours end."""
+    moments = [(1, 25 * slot) for slot in range(230) if slot not in pauses]
+    whole = _simulate([list(range(len(moments)))], moments)
+    assert _simulate([[i for i in range(len(moments)) if i not in late], sorted(late)], moments) == whole
 
 
 def _simulate(batches: list[list[int]], moments: list[tuple[int, int]]) -> list[Any]:
