@@ -151,10 +151,11 @@ def _steps() -> dict[str, tuple[Step, ...]]:
             _file("page_topics"),
         ),
         "interest_profile": (
-            _file("topic_events"),
-            # And the topics above it, which the list of topics says.
-            *_scored("SELECT * FROM topic_events"),
-            _computed("topic_ancestry", topic_id="", item_id="", tier=f"{REFERENCE}topics.parent_topic_id"),
+            # The topics above a page's own are those that the list of topics says.
+            _computed(
+                "topic_ancestry", topic_id="", item_id="page_topics.topic_id", tier=f"{REFERENCE}topics.parent_topic_id"
+            ),
+            *_scored(read_sql("topic_items")),
             Select(
                 "scored_topics",
                 "SELECT scored.*, ancestry.tier, NULL::TIMESTAMP AS as_of "

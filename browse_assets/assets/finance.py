@@ -254,7 +254,8 @@ def finance_flags(databases: Databases) -> dg.MaterializeResult:
 
             work.execute(read_sql("macros"))
             work.execute("CREATE TEMP TABLE finance_events AS " + read_sql("finance_events"), {"as_of": as_of})
-            touches, exposure = touches_of(work, read_sql("finance_items"), as_of)
+            work.execute("CREATE TEMP TABLE item_events AS " + read_sql("finance_items"))
+            touches, exposure = touches_of(work, as_of)
             work.register(
                 "scored",
                 score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), item_count=len(FINANCE_PRODUCTS)),

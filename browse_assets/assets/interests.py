@@ -57,8 +57,8 @@ def interest_profile(databases: Databases) -> dg.MaterializeResult:
             from browse_assets.analysis.interest import score_evidence
 
             work.execute(read_sql("macros"))
-            work.execute("CREATE TEMP TABLE topic_events AS " + read_sql("topic_events"), {"as_of": as_of})
-            touches, exposure = touches_of(work, read_sql("topic_items"), as_of)
+            work.execute("CREATE TEMP TABLE item_events AS " + read_sql("topic_items"), {"as_of": as_of})
+            touches, exposure = touches_of(work, as_of)
             tier_of = dict(con.execute("SELECT DISTINCT item_id, tier FROM topic_ancestry").fetchall())
             # Each tier by itself: shares of a person's topics add up to 1 within a tier.
             tiers = [

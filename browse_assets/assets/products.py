@@ -83,7 +83,8 @@ def product_interest(databases: Databases) -> dg.MaterializeResult:
 
             work.execute(read_sql("macros"))
             load_product_events(work, as_of)
-            touches, exposure = touches_of(work, "SELECT * FROM product_events", as_of)
+            work.execute("CREATE TEMP VIEW item_events AS SELECT * FROM product_events")
+            touches, exposure = touches_of(work, as_of)
             is_new = dict(con.execute("SELECT product_id, coalesce(is_new, FALSE) FROM products").fetchall())
             limits = touches["item"].map(is_new).map({True: 14.0, False: 28.0}).fillna(28.0)
             scored = score_evidence(touches, exposure, as_of=pd.Timestamp(as_of), recency_limit_days=limits)

@@ -11,7 +11,7 @@ from browse_assets.sql import read_sql
 SELECTS = (
     *("suspects", "suspect_tags", "suspect_segments", "suspect_parameters", "clean_addresses", "scrubbed_suspects"),
     *("scrubbed_events", "sessions", "domain_features", "user_days", "session_times", "touches", "exposure"),
-    *("topic_events", "topic_items", "interest_profile", "product_events", "product_interest"),
+    *("topic_items", "interest_profile", "product_events", "product_interest"),
     *("finance_events", "finance_items", "finance_flags"),
 )
 # What assets/scrubbing.py makes of the dictionaries.
