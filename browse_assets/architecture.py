@@ -61,6 +61,7 @@ PARTS = (
         (
             "tables",
             "settings",
+            "keys",
             "resources",
             "file_swap",
             "rewriting",

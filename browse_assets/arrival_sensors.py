@@ -31,9 +31,10 @@ from browse_assets.arrivals import (
 from browse_assets.assets.state import rules_version
 from browse_assets.automation import data_refresh, is_run_unfinished, ml_analysis_pipeline, read_standing
 from browse_assets.glimpse import glimpse
+from browse_assets.keys import load_keys
 from browse_assets.readers.customers import CONSENT
 from browse_assets.readers.inbox import InboxFile, unknown_files
-from browse_assets.resources import DatabaseBusyError, load_keys, withheld_values
+from browse_assets.resources import DatabaseBusyError, withheld_values
 from browse_assets.settings import Settings, load_settings
 
 FILES_TAG = "new_files"

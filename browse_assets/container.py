@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
+from browse_assets.keys import VaultKeyError, load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, with_driver
 from browse_assets.sole_process import AlreadyRunningError, sole_process
 
@@ -126,8 +127,6 @@ def _prepare_code(settings: Settings, held: ExitStack) -> None:
 
 
 def _make_key(settings: Settings) -> None:
-    from browse_assets.resources import VaultKeyError, load_keys  # 2 s: not for `health`, once a minute and service
-
     try:
         load_keys(settings)
     except VaultKeyError as error:

@@ -51,7 +51,7 @@ def _work(stop: StopRequests) -> int:
         stop.say = progress.say_stopping
         progress.doing = "getting ready"
         from browse_assets.in_process import workplace
-        from browse_assets.resources import load_keys
+        from browse_assets.keys import load_keys
 
         with workplace(settings, lock, stop) as place:
             load_keys(settings)

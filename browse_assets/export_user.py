@@ -14,7 +14,8 @@ from pathlib import Path
 import dagster as dg
 
 from browse_assets.dagster_records import forget_run_config
-from browse_assets.resources import WRITER_POOL, Databases, load_keys, withheld_values
+from browse_assets.keys import load_keys
+from browse_assets.resources import WRITER_POOL, Databases, withheld_values
 from browse_assets.settings import Settings
 
 

@@ -17,15 +17,9 @@ import duckdb
 from browse_assets.byte_search import readings
 from browse_assets.dagster_records import REMOVED, rewrite_records, without_rows_of_people
 from browse_assets.file_swap import Move, is_decided, planned, remove_parts
+from browse_assets.keys import Keys, VaultKeyError, keys_from, load_keys
 from browse_assets.postgres_records import row_readings
-from browse_assets.resources import (
-    Keys,
-    VaultKeyError,
-    keys_from,
-    load_keys,
-    open_databases,
-    withheld_values,
-)
+from browse_assets.resources import open_databases, withheld_values
 from browse_assets.rewriting import StoredTable, rewrite_databases, stored_tables
 from browse_assets.settings import Settings
 from browse_assets.sql import read_sql

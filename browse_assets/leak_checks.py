@@ -12,7 +12,8 @@ import dagster as dg
 import duckdb
 
 from browse_assets.assets.panel_ids import note_likeness, nothing_alike_until, panel_ids
-from browse_assets.resources import WRITER_POOL, Databases, load_keys, transaction, withheld_values
+from browse_assets.keys import load_keys
+from browse_assets.resources import WRITER_POOL, Databases, transaction, withheld_values
 from browse_assets.sql import read_sql
 from browse_assets.tables import SCRUBBED_EVENTS, Column, Table, tables_of
 from browse_assets.verdict import verdict

@@ -14,7 +14,7 @@ import duckdb
 
 from browse_assets.analysis.leaks import PanelIds, is_distinctive
 from browse_assets.analysis.person_report import PersonReport, Section
-from browse_assets.resources import Keys
+from browse_assets.keys import Keys
 from browse_assets.tables import INPUT_FILES, PRODUCTS, RAW_REJECTED, Column, Table, tables_of
 
 # What is made of visits before anything is concluded from them.

@@ -18,8 +18,9 @@ import duckdb
 
 from browse_assets.engine.session import missing_programs
 from browse_assets.foreseen import ForeseenError, all_of
+from browse_assets.keys import load_keys
 from browse_assets.reference.merging import own_list_problems
-from browse_assets.resources import load_keys, open_databases
+from browse_assets.resources import open_databases
 from browse_assets.settings import REFERENCE_DIR, Settings
 
 # The sample panel takes 75 MB with its models and reports, and DuckDB spills beside that.

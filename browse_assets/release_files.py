@@ -27,8 +27,9 @@ from browse_assets.assets.releases import (
     refused_by_source,
 )
 from browse_assets.assets.state import EMPTY, read_as_of, read_state
+from browse_assets.keys import load_keys
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.resources import load_keys, open_databases, withheld_values
+from browse_assets.resources import open_databases, withheld_values
 from browse_assets.settings import Settings
 from browse_assets.tables import PURPOSES, RELEASED_AUDIENCES, TABLES
 

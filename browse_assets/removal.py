@@ -12,7 +12,8 @@ import dagster as dg
 
 from browse_assets.arrivals import REST_SECONDS
 from browse_assets.dagster_records import forget_run_config
-from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, load_keys, withheld_values
+from browse_assets.keys import load_keys
+from browse_assets.resources import WRITER_POOL, Databases, ExperimentTracker, withheld_values
 from browse_assets.retention import purge
 from browse_assets.settings import Settings, load_settings
 

@@ -41,7 +41,7 @@ def _work(what: str, stop: StopRequests) -> int:
         stop.say = progress.say_stopping
         progress.doing = "getting ready"
         from browse_assets.in_process import workplace
-        from browse_assets.resources import load_keys
+        from browse_assets.keys import load_keys
 
         settings.erase_queue.mkdir(parents=True, exist_ok=True, mode=0o700)
         reason = _nothing_to_do(what, settings)

@@ -1,26 +1,22 @@
 """Connections: the encrypted vault, the warehouse and the experiment tracker.
 
-What belongs here: opening, locking, transactions, keys, and the Dagster resources that hand them to
-assets. What does not: what the tables hold (`tables.py`) or how they are filled (`assets/`).
+What belongs here: opening, locking, transactions, and the Dagster resources that hand them to
+assets. What does not: the keys (`keys.py`), what the tables hold (`tables.py`) or how they are filled (`assets/`).
 """
 
 import ctypes
 import errno
-import hashlib
-import hmac
 import logging
 import os
-import secrets
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
 
 import dagster as dg
 import duckdb
@@ -29,6 +25,7 @@ from duckdb_extensions import import_extension
 from browse_assets.engine.session import SparkUnavailableError
 from browse_assets.file_swap import JOURNAL, finish, remove_parts
 from browse_assets.foreseen import ForeseenError
+from browse_assets.keys import Keys, VaultKeyError, load_keys
 from browse_assets.reference.files import ReferenceFileError
 from browse_assets.reference.merging import merge_own_rows
 from browse_assets.settings import PROJECT_ROOT, REFERENCE_DIR, Settings, load_settings
@@ -56,10 +53,6 @@ _LARGE_BYTES = 128 * 1024  # glibc's own threshold, which it would raise
 # A notebook that reads keeps the file for as long as its query takes; a run waits that long, not for ever.
 LOCK_WAIT_SECONDS = 60.0
 LOCK_RETRY_SECONDS = 0.2
-
-
-class VaultKeyError(ForeseenError):
-    """The key is missing, malformed, or not the one that the vault was written with."""
 
 
 class DatabaseBusyError(ForeseenError):
@@ -109,102 +102,6 @@ def line_of(error: Exception) -> str:
     if not own:
         return "a line outside the project"
     return f"{Path(own[-1].filename).relative_to(PROJECT_ROOT).as_posix()}:{own[-1].lineno}"
-
-
-class Keys:
-    """The keys derived from the one secret (HKDF-SHA256, RFC 5869)."""
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
-    def _derive(self, purpose: bytes) -> bytes:
-        from cryptography.hazmat.primitives.hashes import SHA256  # 0.2 s
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"browse_assets/" + purpose).derive(self._secret)
-
-    @cached_property
-    def vault(self) -> str:
-        """Key of the encrypted database, hexadecimal."""
-        return self._derive(b"vault").hex()
-
-    @cached_property
-    def event(self) -> str:
-        """Key of event ids, hexadecimal: without it a page cannot be guessed from its id."""
-        return self._derive(b"event").hex()
-
-    @cached_property
-    def _pseudonym(self) -> bytes:
-        return self._derive(b"pseudonym")
-
-    def user_key(self, user_id: str) -> UUID:
-        """First 128 bits of HMAC-SHA256(pseudonym key, user id)."""
-        return UUID(self.pseudonymiser()(user_id))
-
-    def pseudonymiser(self) -> Callable[[str], str]:
-        """A function from a user id to the text of its user_key; it can be sent to another machine, with its key."""
-        key = self._pseudonym
-
-        def pseudonym(user_id: str) -> str:
-            digest = hmac.new(key, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
-            return str(UUID(bytes=digest[:16]))
-
-        return pseudonym
-
-    def path_id(self, relative: str) -> str:
-        """What stands for the content of a file that cannot be opened: its path is not given away."""
-        return self.digest(relative)
-
-    def digest(self, text: str) -> str:
-        """What tells whether a personal text is the same as before, and nothing else of it; hexadecimal."""
-        return hmac.new(self.event.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
-def load_keys(settings: Settings) -> Keys:
-    """Read the secret from BROWSE_SECRET_KEY or the key file; make the file when there is no vault yet.
-
-    Raises:
-        VaultKeyError: the secret is malformed, its file is open to others, or it is gone.
-    """
-    finish(settings.data_dir)
-    if settings.secret_key_hex is not None:
-        return Keys(_parse_secret(settings.secret_key_hex, "BROWSE_SECRET_KEY"))
-    path = settings.key_file
-    if not path.exists():
-        if settings.vault_path.exists():
-            raise VaultKeyError(
-                f"The vault exists but its key is gone: put {path} back, or set BROWSE_SECRET_KEY. Nothing was touched."
-            )
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass  # another process has just made it
-        else:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-    if path.stat().st_mode & 0o077:
-        raise VaultKeyError(f"{path} can be read by others: chmod 600 it. Nothing was touched.")
-    return Keys(_parse_secret(path.read_text().strip(), str(path)))
-
-
-def keys_from(secret_hex: str, where: str) -> Keys:
-    """Keys of a secret that is not in force yet; `where` names its place in an error.
-
-    Raises:
-        VaultKeyError: it is malformed.
-    """
-    return Keys(_parse_secret(secret_hex, where))
-
-
-def _parse_secret(text: str, where: str) -> bytes:
-    try:
-        secret = bytes.fromhex(text)
-    except ValueError:
-        secret = b""
-    if len(secret) < 32:
-        raise VaultKeyError(f"{where} is not at least 32 bytes in hexadecimal. Nothing was touched.")
-    return secret
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import duckdb
 
 from browse_assets.assets.state import read_as_of
-from browse_assets.resources import load_keys, open_databases, withheld_values
+from browse_assets.keys import load_keys
+from browse_assets.resources import open_databases, withheld_values
 from browse_assets.rewriting import StoredTable, rewrite_databases
 from browse_assets.settings import Settings
 

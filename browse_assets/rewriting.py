@@ -14,7 +14,8 @@ import duckdb
 
 from browse_assets.engine.lake import Lake
 from browse_assets.file_swap import JOURNAL, Move, commit, planned, remove_parts
-from browse_assets.resources import Keys, attach_part, withheld_values
+from browse_assets.keys import Keys
+from browse_assets.resources import attach_part, withheld_values
 from browse_assets.settings import Settings
 from browse_assets.tables import TABLES, Database
 

@@ -151,7 +151,9 @@ STAGED_ROWS = Table(
         Column("title", "VARCHAR", "title of the page"),
         Column("metadata", _METADATA, "meta tags that the row carries; NULL when it carries none"),
         Column(
-            "tags_differ", "BOOLEAN", "whether no two of them have the same name; NULL where its reader does not know"
+            "has_distinct_tags",
+            "BOOLEAN",
+            "whether no two of them have the same name; NULL where its reader does not know",
         ),
         Column("duration_seconds", "DOUBLE", "seconds on the page as the source gives them, at least 0"),
         Column(
@@ -221,7 +223,7 @@ RAW_EVENTS = Table(
         *(
             column
             for column in STAGED_ROWS.columns
-            if column.name not in ("row_number", "rows", "tags_differ", "reason", "raw_text")
+            if column.name not in ("row_number", "rows", "has_distinct_tags", "reason", "raw_text")
         ),
         Column("raw_host", "VARCHAR", "host of the URL in lower case, without port and credentials"),
     ),

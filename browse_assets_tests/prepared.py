@@ -24,7 +24,7 @@ import duckdb
 import pytest
 
 from browse_assets.assets import topics
-from browse_assets.resources import Keys
+from browse_assets.keys import Keys
 from browse_assets.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from browse_assets.resources import Keys, load_keys
+from browse_assets.keys import Keys, load_keys
 from browse_assets.settings import PROJECT_ROOT, SAMPLE_DIR, load_settings
 
 

@@ -18,7 +18,8 @@ from browse_assets.analysis.person_report import PersonReport, Section, as_html,
 from browse_assets.definitions import defs
 from browse_assets.export import main
 from browse_assets.export_user import export_user
-from browse_assets.resources import Databases, load_keys
+from browse_assets.keys import load_keys
+from browse_assets.resources import Databases
 from browse_assets.settings import Settings
 from browse_assets.tables import TABLES, Column, Table, tables_of
 from browse_assets_tests.assets.test_loading import view, write_panel

@@ -15,9 +15,10 @@ from browse_assets import ui
 from browse_assets.dagster_home import end_orphaned_runs, prepare_dagster_home
 from browse_assets.definitions import ASSETS, CHECKS
 from browse_assets.key_rotation import rotate
+from browse_assets.keys import load_keys
 from browse_assets.postgres_records import row_readings
 from browse_assets.removal import QUEUE_TAG, erase_queue_sensor
-from browse_assets.resources import Databases, ExperimentTracker, load_keys, open_databases
+from browse_assets.resources import Databases, ExperimentTracker, open_databases
 from browse_assets.settings import Settings, SettingsError, load_settings
 from browse_assets_tests.conftest import table_hash
 from browse_assets_tests.erasure import test_erase_user as small

@@ -21,8 +21,9 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
+from browse_assets.keys import Keys
 from browse_assets.readers.chrome import WINDOWS_EPOCH_MICROSECONDS
-from browse_assets.resources import Keys, open_databases
+from browse_assets.resources import open_databases
 from browse_assets.settings import Settings
 from browse_assets_tests.prepared import RUN, made_once, undrawn_code
 from browse_assets_tests.test_kill import LAST_DAY, write_habits

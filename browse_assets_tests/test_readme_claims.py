@@ -471,7 +471,7 @@ def test_the_request_of_the_example_is_one() -> None:
 
 def test_figures_of_the_sample_have_a_sentence_and_a_select() -> None:
     """The sentences of `sample_figures`, whatever their numbers: each stands in its document, each SELECT runs."""
-    from browse_assets.resources import keys_from
+    from browse_assets.keys import keys_from
     from browse_assets.tables import tables_of
     from browse_assets_tests.sample_figures import FIGURES, add_truth, stale
 

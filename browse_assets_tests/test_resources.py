@@ -12,13 +12,11 @@ import pytest
 from dagster_shared.error import SerializableErrorInfo
 
 from browse_assets import resources
+from browse_assets.keys import Keys, VaultKeyError, load_keys
 from browse_assets.resources import (
     PART,
     DatabaseBusyError,
-    Keys,
     PrivateDataError,
-    VaultKeyError,
-    load_keys,
     open_databases,
     transaction,
     withheld_values,

@@ -8,8 +8,9 @@ import pytest
 
 from browse_assets.assets import events, state
 from browse_assets.key_rotation import rotate
+from browse_assets.keys import keys_from, load_keys
 from browse_assets.removal import purge_old_events, purge_old_events_daily
-from browse_assets.resources import Databases, keys_from, load_keys, open_databases
+from browse_assets.resources import Databases, open_databases
 from browse_assets.retention import horizon_of
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel

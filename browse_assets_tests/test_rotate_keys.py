@@ -15,7 +15,8 @@ import pytest
 from browse_assets import file_swap, rewriting, rotate_keys
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.key_rotation import rotate
-from browse_assets.resources import Keys, VaultKeyError, empty_scratch, keys_from, load_keys, open_databases
+from browse_assets.keys import Keys, VaultKeyError, keys_from, load_keys
+from browse_assets.resources import empty_scratch, open_databases
 from browse_assets.settings import Settings
 from browse_assets.sole_process import sole_process
 from browse_assets_tests.assets.test_loading import view, write_panel

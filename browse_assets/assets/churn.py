@@ -27,11 +27,11 @@ from browse_assets.assets.customers import customer_folder
 from browse_assets.assets.reporting import plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_state, require_state, write_state
 from browse_assets.assets.training import compare_link, run_link
+from browse_assets.keys import load_keys
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
     ExperimentTracker,
-    load_keys,
     replace_table,
     transaction,
     withheld_values,

@@ -17,14 +17,8 @@ from browse_assets.assets.events import domain_features, user_days
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
 from browse_assets.assets.state import read_as_of
-from browse_assets.resources import (
-    WRITER_POOL,
-    Databases,
-    Keys,
-    load_keys,
-    load_reference,
-    withheld_values,
-)
+from browse_assets.keys import Keys, load_keys
+from browse_assets.resources import WRITER_POOL, Databases, load_reference, withheld_values
 from browse_assets.settings import NEVER_MODELLED, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import CHURN_SNAPSHOTS

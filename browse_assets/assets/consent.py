@@ -15,9 +15,10 @@ import duckdb
 
 from browse_assets.assets.slices import Span, within
 from browse_assets.assets.state import rules_version
+from browse_assets.keys import Keys
 from browse_assets.readers.customers import CONSENT, consent_rows
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.resources import Keys, insert_rows, transaction, withheld_values
+from browse_assets.resources import insert_rows, transaction, withheld_values
 from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_CUSTOMERS
 

@@ -24,14 +24,13 @@ from browse_assets.assets.events import raw_events, scrubbed_events
 from browse_assets.assets.evidence import refresh_as_of
 from browse_assets.assets.reporting import table_result
 from browse_assets.assets.state import read_as_of
+from browse_assets.keys import Keys, load_keys
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES, customer_rows
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
-    Keys,
     insert_rows,
-    load_keys,
     transaction,
     withheld_values,
 )

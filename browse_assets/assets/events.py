@@ -21,15 +21,14 @@ from browse_assets.assets.sessions import cut_sessions
 from browse_assets.assets.slices import Span, time_slices, within
 from browse_assets.assets.state import EMPTY, State, fingerprint, read_state, require_state, write_state
 from browse_assets.engine.choice import Connection, bring_back, computing, result_of
+from browse_assets.keys import Keys, load_keys
 from browse_assets.preflight import require_ready
 from browse_assets.resources import (
     PART,
     WRITER_POOL,
     Databases,
-    Keys,
     empty_scratch,
     insert_rows,
-    load_keys,
     load_reference,
     replace_table,
     transaction,

@@ -133,10 +133,12 @@ def label_pages(con: duckdb.DuckDBPyConnection, target: str, label: str, pattern
 def _guarded(patterns: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     """Labels in groups whose patterns are looked for as one."""
     group: list[tuple[str, str]] = []
-    for one in patterns:
-        if group and (len(group) == _GUARD_LABELS or sum(map(len, dict(group).values())) + len(one[1]) > _GUARD_LENGTH):
+    length = 0
+    for label, pattern in patterns:
+        if group and (len(group) == _GUARD_LABELS or length + len(pattern) > _GUARD_LENGTH):
             yield group
-            group = []
-        group.append(one)
+            group, length = [], 0
+        group.append((label, pattern))
+        length += len(pattern)
     if group:
         yield group

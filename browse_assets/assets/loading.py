@@ -14,9 +14,10 @@ import duckdb
 from browse_assets.assets.slices import time_slices, within
 from browse_assets.assets.staged_files import FileOutcome, Stager, identified
 from browse_assets.assets.state import rules_version
+from browse_assets.keys import Keys
 from browse_assets.readers.customers import CONSENT, CUSTOMER_TABLES
 from browse_assets.readers.inbox import InboxFile, list_inbox, unknown_files
-from browse_assets.resources import Keys, insert_rows, transaction, withheld_values
+from browse_assets.resources import insert_rows, transaction, withheld_values
 from browse_assets.settings import SAMPLE_DIR, Settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import RAW_EVENTS, RAW_FILES, RAW_REJECTED, STAGED_ROWS
@@ -265,7 +266,7 @@ def _write_slice(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
 
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, load_id: int) -> None:
-    hidden = ("row_number", "rows", "tags_differ", "reason", "raw_text")
+    hidden = ("row_number", "rows", "has_distinct_tags", "reason", "raw_text")
     shown = ", ".join(f"{name} := {name}" for name in STAGED_ROWS.column_names if name not in hidden)
     insert_rows(
         con,

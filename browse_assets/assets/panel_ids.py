@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from browse_assets.assets.state import State, fingerprint, load_reached, read_state, write_state
-from browse_assets.resources import Keys
+from browse_assets.keys import Keys
 from browse_assets.sql import read_sql
 
 if TYPE_CHECKING:

@@ -21,11 +21,10 @@ from browse_assets.assets.interests import interest_profile, interest_segments
 from browse_assets.assets.reporting import bar_plot, table_result
 from browse_assets.assets.state import State, fingerprint, read_as_of, read_state, require_state, write_state
 from browse_assets.foreseen import ForeseenError
+from browse_assets.keys import Keys, load_keys
 from browse_assets.resources import (
     WRITER_POOL,
     Databases,
-    Keys,
-    load_keys,
     load_reference,
     replace_table,
     transaction,

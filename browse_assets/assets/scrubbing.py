@@ -11,7 +11,8 @@ from typing import Any
 
 from browse_assets.assets.panel_ids import panel_ids
 from browse_assets.engine.choice import Connection, local, map_values
-from browse_assets.resources import Keys, load_reference
+from browse_assets.keys import Keys
+from browse_assets.resources import load_reference
 from browse_assets.sql import read_sql
 
 Rule = Callable[[str], str]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from browse_assets.keys import Keys
 from browse_assets.readers.errors import UnreadableFile
 from browse_assets.readers.inbox import InboxFile, content_id
-from browse_assets.resources import Keys, line_of
+from browse_assets.resources import line_of
 from browse_assets.sql import read_sql
 
 if TYPE_CHECKING:

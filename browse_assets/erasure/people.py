@@ -21,8 +21,9 @@ from browse_assets.dagster_records import rewrite_records, without_rows_of_peopl
 from browse_assets.erasure.input_files import edit_customers, edit_inbox, refuse_uneditable
 from browse_assets.erasure.stored_rows import count_rows, prepare, without_people
 from browse_assets.erasure.wanted_people import PLACEHOLDER, WantedPeople
+from browse_assets.keys import Keys, load_keys
 from browse_assets.postgres_records import row_readings
-from browse_assets.resources import Keys, load_keys, open_databases, withheld_values
+from browse_assets.resources import open_databases, withheld_values
 from browse_assets.rewriting import rewrite_databases, stored_tables
 from browse_assets.settings import Settings
 

@@ -220,14 +220,14 @@ def panel_rows(
         values: field of `columns.FIELD_NAMES` -> SQL over `source` that gives VARCHAR (empty or NULL
             when the row has none); missing fields are NULL. `time` may give TIMESTAMP instead.
         time_is_native: `time` gives TIMESTAMP.
-        has_folded_tags: `source` has `rows`, `tags` and `tags_differ` as well, which are `rows`, `metadata` and
-            `tags_differ` of `STAGED_ROWS`.
+        has_folded_tags: `source` has `rows`, `tags` and `has_distinct_tags` as well, which are `rows`, `metadata` and
+            `has_distinct_tags` of `STAGED_ROWS`.
         also: further columns of `source` to keep.
     """
     texts = [f"nullif({values.get(field, 'NULL')}, '') AS {field}" for field in FIELD_NAMES if field != "time"]
     time = values.get("time", "NULL::VARCHAR")
     texts.append(f"{time} AS time" if time_is_native else f"nullif(trim({time}), '') AS time")
-    folded = ["rows", "tags", "tags_differ"] if has_folded_tags else ["1 AS rows", "NULL AS tags_differ"]
+    folded = ["rows", "tags", "has_distinct_tags"] if has_folded_tags else ["1 AS rows", "NULL AS has_distinct_tags"]
     fields = source.project(", ".join(["row_number", "malformed", "raw_text", *folded, *also, *texts]))
     one_tag = "[{'name': meta_name, 'content': meta_content}]"
     if has_folded_tags:
@@ -252,7 +252,7 @@ def panel_rows(
             "url": "url",
             "title": "title",
             "metadata": "found_tags",
-            "tags_differ": "tags_differ",
+            "has_distinct_tags": "has_distinct_tags",
             "duration_seconds": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN seconds END",
             "duration_kind": "CASE WHEN seconds >= 0 AND isfinite(seconds) THEN 'extension' END",
             "referrer": "referrer",

@@ -38,7 +38,7 @@ _BROKEN_LINE = b"\x1a"  # stands for a line with an odd number of quotes
 _MARKS = pa.schema([("row_number", pa.int64()), ("malformed", pa.bool_()), ("raw_text", pa.string())])
 _TAG_FIELDS = ("meta_name", "meta_content")
 _TAG = pa.struct([("name", pa.string()), ("content", pa.string())])
-_FOLDED = pa.schema([("rows", pa.int64()), ("tags", pa.list_(_TAG)), ("tags_differ", pa.bool_())])
+_FOLDED = pa.schema([("rows", pa.int64()), ("tags", pa.list_(_TAG)), ("has_distinct_tags", pa.bool_())])
 _COMPARED_ROWS = 8  # neighbours whose tags are compared each with each
 
 
@@ -100,7 +100,7 @@ class UnexpectedTextError(Exception):
 
 
 class PanelCsv:
-    """One CSV file: scanned whole first, so that what can fail has failed, then streamed.
+    """One CSV file: scanned whole first, so that what can fail has failed, then streamed; or streamed at once.
 
     Args:
         source: the file.
@@ -118,9 +118,9 @@ class PanelCsv:
         self._header = read_header(self._head)
         self._by_lines = False
         self._refuse_odd_header()
-        self._scan = self._scanned_twice() if is_scanned else None
+        self._scan = self._scanned_whole() if is_scanned else None
 
-    def _scanned_twice(self) -> _Scan:
+    def _scanned_whole(self) -> _Scan:
         scan = self._scanned(by_lines=False)
         if scan.has_open_quotes:
             # A quote that never closes swallows the rows after it. Where taking each line for a row
@@ -333,11 +333,11 @@ def _folded(batch: pa.RecordBatch, schema: pa.Schema, given: list[str], tag_colu
         type=_FOLDED.field("tags").type,
         mask=pa.array(tagged == 0),
     )
-    tags_differ = _names_differ(names, rows) & ((rows == 1) | (tagged == rows))
+    has_distinct_tags = _names_differ(names, rows) & ((rows == 1) | (tagged == rows))
     kept = batch.select([field.name for field in schema if field.name in batch.schema.names])
     if len(firsts) < count:
         kept = kept.take(pa.array(firsts))
-    return pa.record_batch([*kept.columns, pa.array(rows), lists, pa.array(tags_differ)], schema=schema)
+    return pa.record_batch([*kept.columns, pa.array(rows), lists, pa.array(has_distinct_tags)], schema=schema)
 
 
 def _names_differ(names: pa.Array, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -52,7 +52,7 @@ SELECT
     event_time,
     coalesce(other_page, url) AS url,
     coalesce(staged.title, filled.title) AS title,
-    CASE WHEN shared.event_id IS NULL AND (tags_differ OR len(staged.metadata) <= 1) THEN list_sort(staged.metadata)
+    CASE WHEN shared.event_id IS NULL AND (has_distinct_tags OR len(staged.metadata) <= 1) THEN list_sort(staged.metadata)
         ELSE nullif(list_sort(list_distinct(coalesce(shared.metadata, staged.metadata))), []) END AS metadata,
     coalesce(staged.duration_seconds, filled.duration_seconds) AS duration_seconds,
     coalesce(staged.duration_kind, filled.duration_kind) AS duration_kind,

@@ -7,7 +7,7 @@ WITH alone AS (
     SELECT
         file_order,
         rows,
-        CASE WHEN tags_differ THEN rows - 1
+        CASE WHEN has_distinct_tags THEN rows - 1
             WHEN rows > 1 THEN len(list_distinct(metadata)) - (metadata[1] IS NOT NULL)::BIGINT ELSE 0 END AS folded
     FROM slice_rows
     ANTI JOIN row_outcomes USING (event_id)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from browse_assets.assets.consent import admit_events, load_consent
+from browse_assets.keys import Keys
 from browse_assets.readers.errors import UnreadableFile
-from browse_assets.resources import Keys
 from browse_assets.settings import Settings
 from browse_assets.tables import tables_of
 from browse_assets_tests.assets.test_loading import write_panel

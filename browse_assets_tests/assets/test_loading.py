@@ -13,8 +13,9 @@ import pytest
 
 from browse_assets.assets import loading
 from browse_assets.assets.loading import load_inbox
+from browse_assets.keys import load_keys
 from browse_assets.readers.panel_csv import PanelCsv
-from browse_assets.resources import load_keys, open_databases
+from browse_assets.resources import open_databases
 from browse_assets.settings import Settings
 from browse_assets_tests.conftest import REAL_FILES, sqlite_count
 

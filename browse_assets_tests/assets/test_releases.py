@@ -21,7 +21,8 @@ from browse_assets.assets.releases import (
     count_audience,
 )
 from browse_assets.assets.state import State, read_state, write_state
-from browse_assets.resources import Keys, open_databases
+from browse_assets.keys import Keys
+from browse_assets.resources import open_databases
 from browse_assets.settings import Settings, SettingsError, load_settings
 from browse_assets.sql import read_sql
 from browse_assets.tables import FORBIDDEN_USES, PURPOSES, TABLES

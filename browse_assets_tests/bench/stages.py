@@ -191,7 +191,8 @@ def _scrubbing() -> Work:
     """What is done to values, apart from sessions, writing the table and Dagster."""
     from browse_assets.assets.consent import admit_events
     from browse_assets.assets.scrubbing import prepare_scrubbing, scrub_admitted_events
-    from browse_assets.resources import load_keys, open_databases
+    from browse_assets.keys import load_keys
+    from browse_assets.resources import open_databases
     from browse_assets.settings import load_settings
 
     def work(csv: Path, folder: Path) -> int:

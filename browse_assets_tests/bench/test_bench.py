@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tldextract
 
-from browse_assets.resources import load_keys
+from browse_assets.keys import load_keys
 from browse_assets.settings import PROJECT_ROOT, Settings
 from browse_assets_tests.bench import pandas_version
 from browse_assets_tests.bench.__main__ import Results, report

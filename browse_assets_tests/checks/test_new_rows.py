@@ -4,7 +4,7 @@ import pytest
 
 from browse_assets.analysis.leaks import PanelIds
 from browse_assets.assets.panel_ids import nothing_alike_until
-from browse_assets.resources import load_keys
+from browse_assets.keys import load_keys
 from browse_assets_tests.checks.cases import ANN, FILE_EVENT, SECRET_TEXT, event
 from browse_assets_tests.checks.hand_made import Connection, HandMade, fill, run, shown_rows
 

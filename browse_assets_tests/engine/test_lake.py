@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from browse_assets.engine.lake import KEPT, STEP, Lake
-from browse_assets.resources import load_keys, open_databases
+from browse_assets.keys import load_keys
+from browse_assets.resources import open_databases
 from browse_assets.rewriting import rewrite_databases
 from browse_assets.settings import Settings
 

@@ -21,8 +21,9 @@ from browse_assets import remove
 from browse_assets.byte_search import search_files, wanted
 from browse_assets.dagster_home import prepare_dagster_home
 from browse_assets.key_rotation import rotate
+from browse_assets.keys import load_keys
 from browse_assets.removal import MODEL_TAG, erase_queue_sensor, erase_user
-from browse_assets.resources import Databases, ExperimentTracker, PrivateDataError, load_keys, open_databases
+from browse_assets.resources import Databases, ExperimentTracker, PrivateDataError, open_databases
 from browse_assets.settings import Settings, load_settings
 from browse_assets_tests.assets.test_loading import view, write_panel
 from browse_assets_tests.in_process import materialize_assets

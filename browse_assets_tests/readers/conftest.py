@@ -53,7 +53,7 @@ class Reader:
 def _unfolded(row: dict[str, Any]) -> list[Row]:
     """The rows of the file that a staged row stands for."""
     rows = row.pop("rows")
-    if row.pop("tags_differ"):
+    if row.pop("has_distinct_tags"):
         names = [tag["name"] for tag in row["metadata"] or [] if tag]
         assert len(set(names)) == len(names) == (rows if rows > 1 else len(names))
     if rows == 1:

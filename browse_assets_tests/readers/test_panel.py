@@ -554,5 +554,5 @@ def test_whether_the_tags_of_neighbours_differ(names: list[str], differ: bool, t
     lines = "".join(f"u1,1700000000,https://a.example/,{name},x\n" for name in names)
     (tmp_path / "f").write_text("uid,ts,url,meta name,meta content\n" + around + lines + around)
     with duckdb.connect() as con, stage(con, tmp_path / "f", owner="o", scratch=tmp_path) as staged:
-        rows = staged.relation.project("row_number, rows, tags_differ").order("row_number").fetchall()
+        rows = staged.relation.project("row_number, rows, has_distinct_tags").order("row_number").fetchall()
     assert rows == [(1, 1, True), (2, len(names), differ), (len(names) + 2, 1, True)]
