@@ -153,7 +153,7 @@ STAGED_ROWS = Table(
         Column(
             "has_distinct_tags",
             "BOOLEAN",
-            "whether no two of them have the same name; NULL where its reader does not know",
+            "whether no two tags share a name, and none of several rows lacks one; NULL where unknown",
         ),
         Column("duration_seconds", "DOUBLE", "seconds on the page as the source gives them, at least 0"),
         Column(

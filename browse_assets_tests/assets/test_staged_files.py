@@ -1,5 +1,6 @@
 """Small files are staged together, and it makes no difference; one that fails, fails alone."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,23 @@ def test_a_large_csv_is_scanned_where_it_is_odd(
     assert len(counted) == scans
     rows = 149_996 + (oddity != b"")
     assert warehouse("SELECT rows_read, accepted + rejected, reason FROM input_files") == [(rows, rows, None)]
+
+
+def test_a_large_csv_that_is_cut_off_fails_with_its_reason_and_nothing_of_it_is_kept(
+    settings: Settings, materialize: Callable[..., Any], warehouse: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unscanned, its rows are on their way into the vault when the end is found missing."""
+    monkeypatch.setattr(staged_files, "SMALL_FILE_BYTES", 0)
+    rows = b"".join(b"ann,%d,https://example.com/%064x\n" % (1_700_000_000 + n, n * 2**60) for n in range(200_000))
+    packed = gzip.compress(b"user,time,url\n" + rows, compresslevel=1)
+    (settings.inbox / "cut.csv.gz").write_bytes(packed[: len(packed) * 9 // 10])
+    (settings.inbox / "whole.csv").write_bytes(b"user,time,url\nann,1700000000,https://example.com/\n")
+    materialize("raw_events", "input_files")
+    assert warehouse("SELECT format, split_part(reason, ':', 1), accepted FROM input_files ORDER BY ALL") == [
+        ("csv", "truncated", None),
+        ("csv", None, 1),
+    ]
+    assert warehouse("SELECT count(*) FROM vault.raw_events") == [(1,)]
 
 
 def test_a_file_of_a_batch_fails_alone(
