@@ -136,6 +136,10 @@ def open_databases(
         # Text scans carry no row estimate, so these two build hash tables on the events: off,
         # scrubbing takes half the time (5.0 to 2.4 CPU s per million events).
         con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        # By default each thread keeps five groups of rows (122,880 each) and writes the last of them at the end, one
+        # thread after the other, while the first looks all the time whether they are done: 2.8 instead of 3.6 CPU s to
+        # write a million page views into the vault, in two thirds of the time.
+        con.execute("SET write_buffer_row_group_count = 1")
         if settings.memory_limit:
             _return_freed_memory()
             con.execute("SET memory_limit = ?", [settings.memory_limit])

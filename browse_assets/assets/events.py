@@ -227,7 +227,8 @@ def _scrub(con: duckdb.DuckDBPyConnection, keys: Keys, since: int, target: State
                 write_slice(work, con, table, target.load_id)
 
         if since == 0:
-            con.execute(f"CREATE OR REPLACE TABLE {_PART.name} AS FROM scrubbed_events LIMIT 0")
+            con.execute(f"DROP TABLE IF EXISTS {_PART.name}")
+            con.execute(_PART.ddl())
             write(_PART)
         with transaction(con):
             if since == 0:

@@ -403,14 +403,14 @@ class _QuoteLines:
         if b'"' not in block:
             return block
         data = np.frombuffer(block, np.uint8)
-        ends = np.flatnonzero(data == (0x0A if b"\n" in block else 0x0D)) + 1
-        starts = np.concatenate(([0], ends[ends < len(data)]))
-        quotes = np.add.reduceat(data == 0x22, starts, dtype=np.int64)
-        odd = np.flatnonzero(quotes % 2)
+        ends = np.flatnonzero(data == (0x0A if b"\n" in block else 0x0D))
+        line_of_quote = np.searchsorted(ends, np.flatnonzero(data == 0x22))
+        odd = np.flatnonzero(np.bincount(line_of_quote) % 2)
         self.odd_lines += len(odd)
         if not self._replace or not len(odd):
             return block
-        stops = np.append(starts[1:], len(data))
+        starts = np.append(0, ends + 1)
+        stops = np.append(ends + 1, len(data))
         parts: list[bytes] = []
         done = 0
         for line in odd:
